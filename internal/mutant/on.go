@@ -1,0 +1,6 @@
+//go:build mutants
+
+package mutant
+
+// Enabled reports whether this binary carries the planted bugs.
+const Enabled = true
