@@ -205,6 +205,14 @@ func (in *Injector) strikeLinks(f Fault, left, right []string) {
 		in.skip(f, left, "the two sides are the same node")
 		return
 	}
+	if in.budget != nil {
+		for _, n := range slices.Concat(left, right) {
+			if ok, why := in.budget.Allow(f.Action, n); !ok {
+				in.skip(f, []string{n}, "over budget: "+why)
+				return
+			}
+		}
+	}
 	in.injected++
 	in.log(f, slices.Concat(left, right), "", false)
 	set := func(on bool) {

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	cmp2 "cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,7 +104,7 @@ func (w *fakeWorld) At(at clock.Instant, f func()) { w.queue = append(w.queue, t
 
 func (w *fakeWorld) run(until clock.Instant) {
 	for {
-		slices.SortStableFunc(w.queue, func(a, b timed) int { return int(a.at - b.at) })
+		slices.SortStableFunc(w.queue, func(a, b timed) int { return cmp2.Compare(a.at, b.at) })
 		if len(w.queue) == 0 || w.queue[0].at > until {
 			return
 		}

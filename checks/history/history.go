@@ -96,6 +96,10 @@ type Event struct {
 	Err         int16
 	Bad         string
 	Why         string
+
+	// Renumbered, on a SendAttempt: the record is sent under a new producer epoch
+	// while the outcome of an earlier attempt is unknown, so it may be there twice.
+	Renumbered bool
 }
 
 // History is the list. The zero History is ready.

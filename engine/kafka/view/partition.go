@@ -79,6 +79,7 @@ type FollowerFetched struct {
 	Follower    int32
 	BrokerEpoch int64
 	Offset      int64
+	AskedEpoch  int32 // the leader epoch that the follower named, -1 none
 }
 
 // ISRProposed: a leader sent AlterPartition.

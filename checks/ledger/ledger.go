@@ -1,0 +1,379 @@
+// Package ledger decides which losses are legal, from what the simulator itself
+// knows: the configuration, the fault log, the bytes that its disks dropped, and
+// the metadata log decoded from its disks' bytes.
+//
+// # Invariants
+//
+//   - no fact and no answer of an engine is used, or a planted bug would excuse itself
+//   - an entry excuses exactly its offsets in its era, nothing else
+//   - every entry says its cause and the configuration that permits it
+//
+// Not here: judging (the other packages below checks). Cases A, B, H and I of
+// single records are counted by partlog, which sees every send.
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"trial/checks"
+	"trial/checks/bytes"
+	"trial/checks/history"
+	"trial/clock"
+)
+
+// Ledger collects losses while a run goes on and settles them at its end.
+type Ledger struct {
+	cfg    checks.Config
+	faults []checks.FaultEvent
+	losses []loss
+}
+
+// loss is what one event took from one replica.
+type loss struct {
+	node    int32
+	dir     string
+	at      clock.Instant
+	seq     int64
+	batches []lostBatch
+	corrupt bool
+}
+
+type lostBatch struct {
+	bytes.Batch
+	holders uint64 // by index into Config.Brokers: who had it, the loser included
+}
+
+// New returns a ledger for a run of that configuration.
+func New(cfg checks.Config) *Ledger { return &Ledger{cfg: cfg} }
+
+// Faults returns the fault log so far, without the bytes.
+func (l *Ledger) Faults() []checks.FaultEvent { return l.faults }
+
+// OnFault takes in one event of the fault log, in order. After a power failure or
+// a corruption the disks are read at once, to see who else holds what was lost.
+func (l *Ledger) OnFault(e *checks.FaultEvent, d checks.Disk) {
+	kept := *e
+	kept.Lost = nil
+	l.faults = append(l.faults, kept)
+	if e.Kind != checks.PowerFail && e.Kind != checks.Corrupt {
+		return
+	}
+	for i := range e.Lost {
+		dir, base, ok := bytes.SplitPath(e.Lost[i].Path)
+		if !ok || dir == bytes.MetadataDir {
+			continue
+		}
+		batches := lostBatches(base, &e.Lost[i])
+		if len(batches) == 0 {
+			continue
+		}
+		x := loss{node: e.Node, dir: dir, at: e.At, seq: e.Seq, batches: batches, corrupt: e.Kind == checks.Corrupt}
+		l.holders(&x, d)
+		l.losses = append(l.losses, x)
+	}
+}
+
+// lostBatches lists the batches of a segment that could be read before an event
+// and cannot be read after it.
+func lostBatches(base int64, f *checks.FileLoss) []lostBatch {
+	before := bytes.DecodeLog([]bytes.Segment{{Base: base, Data: f.Before}}).Batches
+	var after []bytes.Batch
+	if !f.Gone {
+		after = bytes.DecodeLog([]bytes.Segment{{Base: base, Data: f.After}}).Batches
+	}
+	var lost []lostBatch
+	for i := range before {
+		if i < len(after) && len(lost) == 0 && before[i].Same(&after[i]) {
+			continue
+		}
+		b := before[i]
+		b.RecordsEncoded = nil // the bytes are the simulator's
+		lost = append(lost, lostBatch{Batch: b})
+	}
+	return lost
+}
+
+// holders finds out who had each lost batch: the loser, every broker whose disk
+// shows it now, and everybody who lost it before.
+func (l *Ledger) holders(x *loss, d checks.Disk) {
+	for i, b := range l.cfg.Brokers {
+		if b == x.node {
+			for k := range x.batches {
+				x.batches[k].holders |= 1 << (i & 63)
+			}
+			continue
+		}
+		if d == nil {
+			continue
+		}
+		theirs := bytes.DecodeLog(bytes.Segments(d, b, x.dir)).Batches
+		for k := range x.batches {
+			if find(theirs, &x.batches[k].Batch) {
+				x.batches[k].holders |= 1 << (i & 63)
+			}
+		}
+	}
+	for i := range l.losses {
+		if o := &l.losses[i]; o.dir == x.dir {
+			for k := range x.batches {
+				for m := range o.batches {
+					if o.batches[m].Same(&x.batches[k].Batch) {
+						x.batches[k].holders |= o.batches[m].holders
+					}
+				}
+			}
+		}
+	}
+}
+
+func find(list []bytes.Batch, b *bytes.Batch) bool {
+	i, found := slices.BinarySearchFunc(list, b.Base, func(x bytes.Batch, base int64) int { return cmp.Compare(x.Base, base) })
+	return found && list[i].Same(b)
+}
+
+// Entry is one line of the ledger.
+type Entry struct {
+	checks.EraEnd
+	Name     string // of the partition
+	Cause    string
+	Settings string
+}
+
+// String is the entry in one line.
+func (e Entry) String() string {
+	what := fmt.Sprintf("from offset %d on", e.Offset)
+	if e.Ranges != nil {
+		what = "offsets"
+		for _, r := range e.Ranges {
+			what += fmt.Sprintf(" [%d,%d)", r.From, r.To)
+		}
+	}
+	return fmt.Sprintf("case %s: %s may lack %s from leader epoch %d on: %s (%s)", e.Case, e.Name, what, e.Epoch, e.Cause, e.Settings)
+}
+
+// Book is the settled ledger.
+type Book struct {
+	Entries  []Entry
+	Metadata *Metadata
+}
+
+// Ends returns the ends of eras, for the judges of histories.
+func (b *Book) Ends() []checks.EraEnd {
+	ends := make([]checks.EraEnd, 0, len(b.Entries))
+	for i := range b.Entries {
+		ends = append(ends, b.Entries[i].EraEnd)
+	}
+	return ends
+}
+
+// Settle closes the ledger with the disks at the end of the run.
+func (l *Ledger) Settle(d checks.Disk) *Book {
+	m := ReadMetadata(d, l.cfg.Brokers)
+	b := &Book{Metadata: m}
+	for i := range m.Partitions {
+		p := &m.Partitions[i]
+		topic := l.cfg.Topic(p.TopicName)
+		log := finalLog(d, p)
+		l.unclean(b, p, topic, log)
+		l.lastStanding(b, p, topic, log)
+	}
+	slices.SortStableFunc(b.Entries, func(x, y Entry) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Epoch, y.Epoch))
+	})
+	return b
+}
+
+// finalLog is the partition's log at the end: of its leader, or the longest.
+func finalLog(d checks.Disk, p *Partition) []bytes.Batch {
+	last := p.Last()
+	if last.Leader >= 0 {
+		return bytes.DecodeLog(bytes.Segments(d, last.Leader, p.Name())).Batches
+	}
+	var best []bytes.Batch
+	for _, n := range last.Replicas {
+		if log := bytes.DecodeLog(bytes.Segments(d, n, p.Name())).Batches; end(log) > end(best) {
+			best = log
+		}
+	}
+	return best
+}
+
+func end(log []bytes.Batch) int64 {
+	if n := len(log); n > 0 {
+		return log[n-1].Last + 1
+	}
+	return 0
+}
+
+// startOf is where leader epoch e or the first later one began in a log.
+func startOf(log []bytes.Batch, e int32) int64 {
+	for i := range log {
+		if log[i].LeaderEpoch >= e {
+			return log[i].Base
+		}
+	}
+	return end(log)
+}
+
+// unclean enters case D: an allowed unclean election with no live in-sync replica.
+func (l *Ledger) unclean(b *Book, p *Partition, topic checks.Topic, log []bytes.Batch) {
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if !c.Unclean || !topic.Unclean || c.Alive >= 0 {
+			continue
+		}
+		seq, any := l.firstFault()
+		if !any {
+			continue // nobody took the in-sync replicas away
+		}
+		b.Entries = append(b.Entries, Entry{
+			EraEnd: checks.EraEnd{Part: p.Key, Epoch: c.LeaderEpoch, Offset: startOf(log, c.LeaderEpoch), FromSeq: seq, Case: "D"},
+			Name:   p.Name(),
+			Cause: fmt.Sprintf("n%d was elected uncleanly in leader epoch %d (metadata offset %d) when no member of the ISR %v was alive",
+				c.Leader, c.LeaderEpoch, c.Offset, c.Before),
+			Settings: "unclean.leader.election.enable=true",
+		})
+	}
+}
+
+func (l *Ledger) firstFault() (seq int64, any bool) {
+	for i := range l.faults {
+		if k := l.faults[i].Kind; k != checks.HealAll && k != checks.Restart {
+			return l.faults[i].Seq, true
+		}
+	}
+	return 0, false
+}
+
+// lastStanding enters cases C1, C3 and E (classic mode: the last in-sync replica
+// lost records in a power failure and led again), F, and C2 (ELR mode: at least
+// min ISR of those that had the records lost them).
+func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []bytes.Batch) {
+	if topic.FlushEach {
+		return
+	}
+	needed := min(int(topic.Needed()), len(p.Last().Replicas))
+	for i := range l.losses {
+		x := &l.losses[i]
+		if x.dir != p.Name() {
+			continue
+		}
+		newest := int32(-1)
+		for k := range x.batches {
+			newest = max(newest, x.batches[k].LeaderEpoch)
+		}
+		c := l.ledAgain(p, x.node, newest)
+		if c == nil {
+			continue
+		}
+		from := max(startOf(log, c.LeaderEpoch), x.batches[0].Base)
+		ranges := l.ranges(x, from, needed)
+		if len(ranges) == 0 {
+			continue
+		}
+		b.Entries = append(b.Entries, Entry{
+			EraEnd: checks.EraEnd{Part: p.Key, Epoch: c.LeaderEpoch, Offset: from, FromSeq: x.seq, Ranges: ranges, Case: l.caseOf(x, needed)},
+			Name:   p.Name(),
+			Cause: fmt.Sprintf("n%d lost offsets [%d,%d) in a %s at %v and led again in leader epoch %d (metadata offset %d) as %s",
+				x.node, x.batches[0].Base, x.batches[len(x.batches)-1].Last+1, x.kind(), x.at, c.LeaderEpoch, c.Offset, l.standing()),
+			Settings: fmt.Sprintf("min.insync.replicas=%d, %d replicas, flush not forced per message", needed, len(p.Last().Replicas)),
+		})
+	}
+}
+
+// ledAgain finds the election that made the loser lead without what it lost.
+func (l *Ledger) ledAgain(p *Partition, node, newest int32) *Change {
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		if c.Leader == node && c.LeaderEpoch > newest && !c.Unclean && c.Elected && (l.cfg.ELR || len(c.ISR) == 1 && c.ISR[0] == node) {
+			return c
+		}
+	}
+	return nil
+}
+
+// ranges merges the lost batches whose loss is legal into ranges of offsets.
+func (l *Ledger) ranges(x *loss, from int64, needed int) []checks.Range {
+	var list []checks.Range
+	for k := range x.batches {
+		b := &x.batches[k]
+		if b.Last < from || bits.OnesCount64(b.holders) < needed || l.cfg.ELR && l.losers(x.dir, &b.Batch) < needed {
+			continue
+		}
+		if n := len(list); n > 0 && list[n-1].To == b.Base {
+			list[n-1].To = b.Last + 1
+		} else {
+			list = append(list, checks.Range{From: max(b.Base, from), To: b.Last + 1})
+		}
+	}
+	return list
+}
+
+// losers counts the replicas that ever lost the batch.
+func (l *Ledger) losers(dir string, b *bytes.Batch) int {
+	nodes := []int32{}
+	for i := range l.losses {
+		if o := &l.losses[i]; o.dir == dir && !slices.Contains(nodes, o.node) {
+			for m := range o.batches {
+				if o.batches[m].Same(b) {
+					nodes = append(nodes, o.node)
+					break
+				}
+			}
+		}
+	}
+	return len(nodes)
+}
+
+func (l *Ledger) caseOf(x *loss, needed int) string {
+	switch {
+	case x.corrupt:
+		return "F"
+	case l.cfg.ELR:
+		return "C2"
+	case needed == 1:
+		return "C3"
+	}
+	for k := range x.batches {
+		if bits.OnesCount64(x.batches[k].holders) != l.losers(x.dir, &x.batches[k].Batch) {
+			return "C1"
+		}
+	}
+	return "E"
+}
+
+func (l *Ledger) standing() string {
+	if l.cfg.ELR {
+		return "an eligible leader"
+	}
+	return "the last in-sync replica"
+}
+
+func (x *loss) kind() string {
+	if x.corrupt {
+		return "corruption"
+	}
+	return "power failure"
+}
+
+// Offline reports whether a partition may legally have no leader at the end (case
+// Q): nobody who may lead is up.
+func (b *Book) Offline(key checks.Part, up func(node int32) bool) bool {
+	p := b.Metadata.Partition(key)
+	if p == nil {
+		return false
+	}
+	c := p.Last()
+	for _, n := range slices.Concat(c.ISR, c.ELR) {
+		if up(n) {
+			return false
+		}
+	}
+	return true
+}
+
+// Name returns the name of a topic for people.
+func (b *Book) Name(id history.TopicID) string { return b.Metadata.Name(id) }

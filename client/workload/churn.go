@@ -1,0 +1,135 @@
+package workload
+
+import (
+	"strconv"
+
+	"trial/checks/history"
+	"trial/client"
+)
+
+// churn creates, alters, widens and deletes topics beside the main ones.
+type churn struct {
+	*program
+	a      *client.Admin
+	made   int
+	topics []sideTopic
+	open   int
+}
+
+// sideTopic is a topic that this client believes to exist.
+type sideTopic struct {
+	name       string
+	partitions int
+}
+
+// maxSideTopics bounds how many side topics exist at a time.
+const maxSideTopics = 3
+
+func (w *churn) boot() (err error) {
+	w.a, err = w.newAdmin()
+	return err
+}
+
+func (w *churn) begin() {
+	if w.over() {
+		return
+	}
+	switch pick := w.rng.Pick(4); {
+	case len(w.topics) == 0, pick == 0 && len(w.topics) < maxSideTopics:
+		w.create()
+	case pick <= 1:
+		w.alter(w.rng.Pick(len(w.topics)))
+	case pick == 2:
+		w.widen(w.rng.Pick(len(w.topics)))
+	default:
+		w.remove(w.rng.Pick(len(w.topics)))
+	}
+}
+
+// invoke writes an operation down and returns what to call at its end.
+func (w *churn) invoke(why string, then func(r client.AdminReply)) func(client.AdminReply) {
+	op := w.run.History.NewOp()
+	w.add(history.Event{Kind: history.AdminInvoked, Op: op, Why: why})
+	w.open++
+	return func(r client.AdminReply) {
+		w.open--
+		w.add(history.Event{Kind: history.AdminDone, Op: op, Outcome: r.Outcome, Err: r.Code, Why: why})
+		then(r)
+		w.after(w.jittered(duration(w.cfg.EveryMs)), w.begin)
+	}
+}
+
+func (w *churn) create() {
+	w.made++
+	name := "side-" + strconv.Itoa(int(w.h.Node())) + "-" + strconv.FormatUint(uint64(w.h.Incarnation()), 10) + "-" + strconv.Itoa(w.made)
+	n := int(w.rng.Between(1, 3))
+	spec := client.TopicSpec{Name: name, Partitions: int32(n), Replicas: int16(w.cfg.Replicas)}
+	w.a.CreateTopic(spec, w.invoke("create "+name, func(r client.AdminReply) {
+		if r.Outcome != history.Fail {
+			w.topics = append(w.topics, sideTopic{name, n})
+		}
+	}))
+}
+
+func (w *churn) alter(i int) {
+	name := w.topics[i].name
+	change := client.ConfigChange{Name: "segment.bytes", Value: strconv.FormatInt(w.rng.Between(1, 64)<<14, 10)}
+	if w.rng.Chance(1, 4) {
+		change = client.ConfigChange{Name: "segment.bytes", Delete: true}
+	}
+	w.a.AlterConfigs(client.ResourceTopic, name, []client.ConfigChange{change}, w.invoke("alter "+name, func(r client.AdminReply) {
+		w.noteGone(name, r)
+	}))
+}
+
+func (w *churn) widen(i int) {
+	t := &w.topics[i]
+	name, count := t.name, t.partitions+1
+	w.a.CreatePartitions(name, int32(count), w.invoke("widen "+name, func(r client.AdminReply) {
+		if r.Outcome != history.Fail {
+			for j := range w.topics {
+				if w.topics[j].name == name {
+					w.topics[j].partitions = count
+				}
+			}
+		}
+		w.noteGone(name, r)
+	}))
+}
+
+func (w *churn) remove(i int) {
+	name := w.topics[i].name
+	w.a.DeleteTopic(name, w.invoke("delete "+name, func(r client.AdminReply) {
+		if r.Outcome == history.OK {
+			w.forget(name)
+		}
+		w.noteGone(name, r)
+	}))
+}
+
+// noteGone forgets a topic that the cluster does not know, after a change of
+// unknown outcome.
+func (w *churn) noteGone(name string, r client.AdminReply) {
+	const unknownTopic = 3
+	if r.Code == unknownTopic {
+		w.forget(name)
+	}
+}
+
+func (w *churn) forget(name string) {
+	for i := range w.topics {
+		if w.topics[i].name == name {
+			w.topics = append(w.topics[:i], w.topics[i+1:]...)
+			return
+		}
+	}
+}
+
+func (w *churn) finished() bool { return w.over() && w.open == 0 || w.cfg.UntilMs == 0 }
+
+func (w *churn) close(then func()) {
+	if w.a != nil {
+		w.a.Close()
+	}
+	then()
+}

@@ -1,0 +1,94 @@
+package replica
+
+import (
+	"trial/engine/kafka/plog"
+	"trial/engine/kafka/view"
+)
+
+// ProduceWaiter carries one partition's part of a produce request from Produce to
+// its answer. The caller owns it and may use it again after both Done and Written.
+type ProduceWaiter struct {
+	// Done is called exactly once, with the result in the fields below: at the
+	// earliest at the end of the call to Produce.
+	Done func(w *ProduceWaiter)
+	// Written, if set, is called exactly once, before or after Done: from then on
+	// nobody reads the data given to Produce. It must not call the partition.
+	Written func()
+	// Tag is the caller's.
+	Tag any
+
+	Code         int16
+	ErrMsg       string
+	Base         int64 // -1 unless Code is 0 or the batch was appended
+	LogStart     int64
+	AppendTimeMs int64 // -1 unless message.timestamp.type is LogAppendTime
+
+	p     *Partition
+	op    plog.Append
+	acks  int16
+	state waiterState
+	need  int64      // the exclusive end of what was appended
+	batch view.Batch // what was appended, known only while facts are observed
+
+	list       *waiterList
+	prev, next *ProduceWaiter
+}
+
+type waiterState uint8
+
+const (
+	waiterIdle      waiterState = iota
+	waiterAppending             // its append is under way
+	waiterWaiting               // in Partition.waiting or Partition.landing
+	waiterDecided               // in Partition.ready
+)
+
+// waiterList is a list of waiters, ordered by need in waiting and landing.
+type waiterList struct{ head, tail *ProduceWaiter }
+
+func (l *waiterList) empty() bool { return l.head == nil }
+
+// insert puts w behind all that need no more than it: nearly always at the end.
+func (l *waiterList) insert(w *ProduceWaiter) {
+	at := l.tail
+	for at != nil && at.need > w.need {
+		at = at.prev
+	}
+	l.insertAfter(at, w)
+}
+
+func (l *waiterList) push(w *ProduceWaiter) { l.insertAfter(l.tail, w) }
+
+func (l *waiterList) insertAfter(at, w *ProduceWaiter) {
+	w.list, w.prev = l, at
+	if at != nil {
+		w.next = at.next
+		at.next = w
+	} else {
+		w.next = l.head
+		l.head = w
+	}
+	if w.next != nil {
+		w.next.prev = w
+	} else {
+		l.tail = w
+	}
+}
+
+func (w *ProduceWaiter) unlink() {
+	l := w.list
+	if l == nil {
+		return
+	}
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		l.head = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		l.tail = w.prev
+	}
+	w.list, w.prev, w.next = nil, nil, nil
+}

@@ -1,0 +1,113 @@
+package tcpnet
+
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	canWriteNow = true
+	canSendfile = true
+	// sendfileBytes is sent in one system call, during which Abort waits.
+	sendfileBytes = 512 << 10
+)
+
+// ioState passes arguments to and results from a call on the raw socket, whose
+// function is made once.
+type ioState struct {
+	send  func(fd uintptr) bool
+	file  func(fd uintptr) bool
+	bufs  [][]byte
+	flags int
+	wait  bool
+	piece piece
+	n     int
+	err   error
+}
+
+// writeNow writes what the socket takes without waiting.
+func (o *output) writeNow(pieces []piece) (int, error) { return o.sendmsg(pieces, false) }
+
+// sendmsg writes leading buffers of pieces and tells how many bytes were taken.
+func (o *output) sendmsg(pieces []piece, wait bool) (int, error) {
+	s := &o.io
+	if s.send == nil {
+		s.send = s.doSend
+	}
+	var more bool
+	s.bufs, more = o.gather(pieces)
+	s.n, s.err, s.wait, s.flags = 0, nil, wait, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT
+	if more { // what follows belongs into the same packet
+		s.flags |= unix.MSG_MORE
+	}
+	err := o.conn.raw.Write(s.send)
+	clear(s.bufs)
+	if s.err != nil {
+		err = s.err
+	}
+	return s.n, err
+}
+
+func (s *ioState) doSend(fd uintptr) bool {
+	for {
+		var err error
+		s.n, err = unix.SendmsgBuffers(int(fd), s.bufs, nil, nil, s.flags)
+		switch err {
+		case nil:
+			return true
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			s.n = 0
+			return !s.wait
+		}
+		s.n, s.err = 0, err
+		return true
+	}
+}
+
+// sendfile sends a region without copying it through this process.
+func (o *output) sendfile(p piece) error {
+	s := &o.io
+	if s.file == nil {
+		s.file = o.doSendfile
+	}
+	s.piece, s.err = p, nil
+	err := o.conn.raw.Write(s.file)
+	if s.err != nil {
+		err = s.err
+	}
+	s.piece = piece{}
+	return err
+}
+
+func (o *output) doSendfile(fd uintptr) bool {
+	s := &o.io
+	for s.piece.n > 0 {
+		pos := s.piece.pos
+		o.fileMu.Lock()
+		if o.dead {
+			o.fileMu.Unlock()
+			s.err = net.ErrClosed
+			return true
+		}
+		n, err := syscall.Sendfile(int(fd), int(s.piece.file.FD()), &pos, min(s.piece.n, sendfileBytes))
+		o.fileMu.Unlock()
+		switch {
+		case n > 0:
+			s.piece.pos, s.piece.n = s.piece.pos+int64(n), s.piece.n-n
+		case err == syscall.EAGAIN:
+			return false
+		case err == syscall.EINTR:
+		case err == syscall.EPIPE, err == syscall.ECONNRESET:
+			s.err = err
+			return true
+		default:
+			s.err = errRegion(err)
+			return true
+		}
+	}
+	return true
+}

@@ -1,0 +1,71 @@
+package cluster
+
+import (
+	"slices"
+	"strconv"
+
+	"trial/engine"
+	"trial/engine/kafka/control/image"
+)
+
+// registeredPartition is a partition as the newest committed metadata has it.
+type registeredPartition struct {
+	name     string
+	leader   int32
+	replicas []int32
+	isr      []int32
+}
+
+// newestImage is the committed metadata of the broker that has applied most.
+func (w *world) newestImage() *image.Image {
+	var newest *image.Image
+	for k := int32(1); k <= w.plan.Brokers; k++ {
+		if b := w.broker(k); b != nil {
+			if im := b.Image(); im != nil && (newest == nil || im.Offset() > newest.Offset()) {
+				newest = im
+			}
+		}
+	}
+	return newest
+}
+
+// registered lists the partitions of the newest committed metadata.
+func (w *world) registered() []registeredPartition {
+	im := w.newestImage()
+	if im == nil {
+		return nil
+	}
+	var out []registeredPartition
+	for _, t := range im.Topics() {
+		for i, p := range t.Partitions {
+			out = append(out, registeredPartition{
+				name: t.Name + "-" + strconv.Itoa(i), leader: p.Leader, replicas: p.Replicas, isr: p.ISR,
+			})
+		}
+	}
+	return out
+}
+
+// refreshLossy forgets the losses of nodes that are in every ISR again: they have
+// fetched everything that is committed since. A node counts as back only after
+// its present incarnation has registered, or the ISR that still names it is that
+// of its former life.
+func (w *world) refreshLossy() {
+	parts := w.registered()
+	im := w.newestImage()
+	for i := range w.lossy {
+		id := int32(i + 1)
+		if !w.lossy[i] || !w.Running(engine.NodeID(id)) {
+			continue
+		}
+		reg, b := im.Broker(id), w.broker(id)
+		if reg == nil || b == nil || reg.Epoch != b.View().Epoch || reg.Fenced {
+			continue
+		}
+		back := true
+		for _, p := range parts {
+			back = back && (!slices.Contains(p.replicas, id) || slices.Contains(p.isr, id))
+		}
+		w.lossy[i] = !back
+	}
+}

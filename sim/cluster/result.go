@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"trial/checks"
+	"trial/clock"
+)
+
+// Verdict is how a run ended.
+type Verdict string
+
+// The verdicts.
+const (
+	Pass             Verdict = "pass"
+	Failed           Verdict = "fail"             // a rule fired
+	Stuck            Verdict = "stuck"            // a limit on events was reached, or time stood still
+	Empty            Verdict = "empty"            // too little happened to mean anything
+	Nondeterministic Verdict = "nondeterministic" // two runs of one plan differed
+	Exhausted        Verdict = "exhausted"        // a judge ran out of its step budget
+)
+
+// Result is what a run came to.
+type Result struct {
+	Plan       Plan
+	Hash       uint64
+	Verdict    Verdict
+	Violations []checks.Violation
+	Note       string // why stuck, empty, exhausted or nondeterministic
+
+	Events     int64
+	Virtual    clock.Duration
+	Acked      int64 // records acknowledged to producers
+	Delivered  int64 // records delivered to consumers
+	Lost       int64 // acknowledged records missing, allowed by the configuration
+	Duplicated int64 // surplus copies, allowed by the configuration
+	Faults     int64 // faults that took effect
+	Skipped    int64 // faults that the budget refused or that found no target
+
+	Losses      []LossLine // the ledger, in words
+	Evaluations []checks.Evaluation
+	Probes      []Probe
+	Elections   int64 // leader changes of partitions
+	ISRChanges  int64
+}
+
+// LossLine is one sentence of the ledger with the number of records it excuses.
+type LossLine struct {
+	Sentence string
+	Case     string // the row of the ledger
+	Lost     int64
+}
+
+// Probe is a rare situation and how often the run reached it.
+type Probe struct {
+	Name string
+	Hits int64
+}
+
+// Failed reports whether the verdict is anything but pass.
+func (r *Result) Failed() bool { return r.Verdict != Pass }
+
+// Rules are the rules that fired, in the order in which they did, each once.
+func (r *Result) Rules() []string {
+	rules := []string{}
+	for _, v := range r.Violations {
+		if !slices.Contains(rules, v.Rule) {
+			rules = append(rules, v.Rule)
+		}
+	}
+	return rules
+}
+
+// First is the rule that fired first, or the verdict if none did.
+func (r *Result) First() string {
+	if len(r.Violations) > 0 {
+		return r.Violations[0].Rule
+	}
+	return string(r.Verdict)
+}
+
+// Sentence is the verdict in one sentence.
+func (r *Result) Sentence() string {
+	if len(r.Violations) > 0 {
+		v := r.Violations[0]
+		return fmt.Sprintf("%s: rule %s at %s: %s", r.Verdict, v.Rule, v.At, v.Reason)
+	}
+	if r.Note != "" {
+		return string(r.Verdict) + ": " + r.Note
+	}
+	return string(r.Verdict)
+}
+
+// ReplayLine is the command that replays the run from its seed: every option that
+// is not default is repeated, since a seed alone is not a plan.
+func ReplayLine(verb string, seed uint64, o Options) string {
+	var b strings.Builder
+	b.WriteString("simrun " + verb + " " + SeedString(seed))
+	if o.Scenario != "" && o.Scenario != Mixed {
+		b.WriteString(" --scenario " + o.Scenario)
+	}
+	if o.Mode != "" && o.Mode != Budget {
+		b.WriteString(" --mode " + string(o.Mode))
+	}
+	if o.For != 0 && o.For != DefaultFor {
+		b.WriteString(" --for " + o.For.String())
+	}
+	if o.Brokers != 0 && o.Brokers != DefaultBrokers {
+		fmt.Fprintf(&b, " --brokers %d", o.Brokers)
+	}
+	if o.Acks != "" {
+		b.WriteString(" --acks " + o.Acks)
+	}
+	for _, s := range o.Set {
+		b.WriteString(" --set " + s.Key + "=" + s.Value)
+	}
+	if o.Mutant != "" {
+		b.WriteString(" --mutant " + o.Mutant)
+	}
+	return b.String()
+}

@@ -1,0 +1,231 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+
+	"trial/checks"
+	"trial/checks/converge"
+	"trial/checks/linear"
+	"trial/checks/panel"
+	"trial/client/workload"
+	"trial/clock"
+	"trial/engine"
+	"trial/faults"
+	"trial/sim"
+)
+
+// RunOptions change what is shown of a run, never the run.
+type RunOptions struct {
+	Trace io.Writer // one line per event and fact
+	Until int64     // stop after so many events; 0 runs to the end
+	// OnFact sees every fact, after the judges.
+	OnFact func(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact)
+	// OnLog sees what programs log for operators.
+	OnLog func(at clock.Instant, node engine.NodeID, level engine.Level, line string)
+}
+
+// Limits of a run, in virtual time and events: a hang must be a result.
+const (
+	slice        = 100 * clock.Millisecond // between looks at the judges
+	observeEvery = 200 * clock.Millisecond
+	dumpLimit    = 5 * clock.Minute
+	eventsPerSec = 2_000_000 // of virtual time, at most
+)
+
+// run is one run under way.
+type run struct {
+	*world
+	o     RunOptions
+	panel *panel.Panel
+	log   *faultLog
+	tally tally
+	watch watch
+	inj   *faults.Injector
+	phase string
+}
+
+// Run executes a plan to its verdict. It panics on a plan that Validate refuses.
+func Run(p Plan, o RunOptions) Result {
+	if err := p.Validate(); err != nil {
+		panic("cluster: " + err.Error())
+	}
+	r := &run{o: o, panel: panel.New(p.checkConfig()), phase: "safety phase"}
+	r.world = newWorld(&p, o, r.onFact, r.onExit)
+	r.watch = newWatch(r.world)
+	r.log = &faultLog{w: r.world, emit: func(e checks.FaultEvent) { r.panel.OnFault(&e, disks{r.world}) }}
+	r.execute()
+	return r.result()
+}
+
+func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact) {
+	r.panel.OnFact(at, node, inc, f)
+	r.tally.fact(f)
+	if r.o.OnFact != nil {
+		r.o.OnFact(at, node, inc, f)
+	}
+}
+
+// onExit: a process that ended by itself with an error is as dead as a killed one.
+func (r *run) onExit(node engine.NodeID, _ engine.Incarnation, err error) {
+	if err != nil {
+		r.log.kill(node)
+	}
+}
+
+func (r *run) execute() {
+	for _, n := range r.plan.BrokerNames() {
+		r.World.Start(r.id(n))
+	}
+	r.World.Start(setupID)
+	for _, n := range r.plan.ClientNames() {
+		r.World.Start(r.id(n))
+	}
+	var b faults.Budget
+	if r.plan.Mode == Budget {
+		b = budget{r.world}
+	}
+	r.inj = faults.Apply(target{r.world, r.log}, r.plan.Faults, b, r.onFault)
+	_ = r.until(clock.Instant(r.plan.For)) && r.settle() && r.drain() && r.dump()
+}
+
+// onFault shows the schedule in the trace.
+func (r *run) onFault(f faults.Fault, nodes []string, skipped string, ended bool) {
+	switch {
+	case skipped != "":
+		r.Note("fault skipped: %v on %v: %s", f, nodes, skipped)
+	case ended:
+		r.Note("fault ends: %v on %v", f, nodes)
+	default:
+		r.Note("fault: %v on %v", f, nodes)
+	}
+}
+
+// until runs the world to an instant, in slices, so that it ends soon after a
+// judge has spoken. It is false if the run is over.
+func (r *run) until(at clock.Instant) bool {
+	for r.Now() < at {
+		next := min(at, r.Now().Add(slice))
+		if !r.RunUntil(next) || r.panel.Broken() || r.over() {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *run) over() bool {
+	if r.o.Until > 0 && int64(r.Events()) >= r.o.Until {
+		return true
+	}
+	if limit := uint64(eventsPerSec) * uint64(1+r.Now().Ms()/1000); r.Events() > limit {
+		r.Fail(sim.Violation{Rule: "LIMIT", Reason: fmt.Sprintf("%d events by %v", r.Events(), r.Now())})
+		return true
+	}
+	return false
+}
+
+// settle heals and runs on under load until every liveness rule holds.
+func (r *run) settle() bool {
+	r.phase = "liveness phase"
+	r.inj.Heal()
+	r.HealAll()
+	for k := int32(1); k <= r.plan.Brokers; k++ {
+		r.RepairDisk(engine.NodeID(k), 0)
+	}
+	r.log.note(0, 0, "heal")
+	return r.observeUntilSettled(false)
+}
+
+// drain stops the producers and waits until everything has come to rest.
+func (r *run) drain() bool {
+	r.phase = "convergence phase"
+	for i, c := range r.plan.Clients {
+		if c.Role != workload.Consumer {
+			r.World.Stop(firstClientID + engine.NodeID(i))
+		}
+	}
+	return r.observeUntilSettled(true)
+}
+
+// observeUntilSettled shows the judges the world until all liveness rules hold.
+// They speak up when a deadline passes; past the last one nothing is waited for.
+func (r *run) observeUntilSettled(idle bool) bool {
+	d, _ := r.panel.Deadlines()
+	last := max(d.V4, d.V5, d.V8, r.Now()).Add(30 * clock.Second)
+	for r.Now() < last {
+		if !r.until(r.Now().Add(observeEvery)) {
+			return false
+		}
+		r.panel.Observe(r.watch.view(idle))
+		if r.panel.Settled() {
+			return true
+		}
+	}
+	return true
+}
+
+// dump reads every partition from start to end.
+func (r *run) dump() bool {
+	r.phase = "final dump"
+	r.World.Start(dumpID)
+	limit := r.Now().Add(dumpLimit)
+	for r.Now() < limit {
+		if !r.until(r.Now().Add(slice)) {
+			return false
+		}
+		if p, ok := r.Program(dumpID).(workload.Program); ok && p.Finished() {
+			r.World.Stop(dumpID)
+			return r.until(r.Now().Add(slice))
+		}
+	}
+	return true
+}
+
+func (r *run) images() []converge.Image {
+	var out []converge.Image
+	for k := int32(1); k <= r.plan.Brokers; k++ {
+		if b := r.broker(k); b != nil {
+			out = append(out, converge.Image{Node: k, Offset: b.Image().Offset(), Hash: b.Image().Hash()})
+		}
+	}
+	return out
+}
+
+// result seals the hash and lets the judges of histories and disks speak.
+func (r *run) result() Result {
+	res := Result{
+		Plan: *r.plan, Hash: r.Hash(), Events: int64(r.Events()), Virtual: clock.Duration(r.Now()),
+		Faults: int64(r.inj.Injected()), Skipped: int64(r.inj.Skipped()),
+		Elections: r.tally.elections, ISRChanges: r.tally.isrChanges,
+	}
+	for _, p := range r.Probes() {
+		res.Probes = append(res.Probes, Probe{p.Name, int64(p.Times)})
+	}
+	v := r.Violation()
+	whole := v == nil && !r.panel.Broken() && r.o.Until == 0
+	report := r.panel.End(panel.End{
+		At: r.Now(), History: r.history, Disk: disks{r.world}, Images: r.images(), Quiescent: whole && r.panel.Settled(),
+		Search: linear.Options{Every: 4}, NoSearch: !whole,
+	})
+	res.Violations, res.Evaluations = report.Violations, report.Evaluations
+	res.Acked, res.Delivered = report.Stats.Acked, report.Stats.Delivered
+	res.account(report)
+	switch {
+	case v != nil && (v.Rule == "STUCK" || v.Rule == "LIMIT"):
+		res.Verdict, res.Note = Stuck, v.Reason
+	case v != nil:
+		res.Verdict = Failed
+		res.Violations = append([]checks.Violation{{
+			Rule: v.Rule, Seq: -1, At: v.At, Reason: r.name(v.Node) + ": " + v.Reason, Objects: []string{r.name(v.Node)},
+		}}, res.Violations...)
+	case len(res.Violations) > 0:
+		res.Verdict = Failed
+	case report.Search != nil && report.Search.Exhausted > 0:
+		res.Verdict, res.Note = Exhausted, "the search for a linearization ran out of its step budget"
+	case whole && res.Acked == 0 && res.Delivered == 0:
+		res.Verdict, res.Note = Empty, "no record was acknowledged or delivered"
+	default:
+		res.Verdict = Pass
+	}
+	return res
+}

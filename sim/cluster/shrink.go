@@ -1,0 +1,88 @@
+package cluster
+
+import (
+	"slices"
+
+	"trial/clock"
+	"trial/faults"
+)
+
+// ShrinkBudget is how many candidate runs Shrink may make by default.
+const ShrinkBudget = 500
+
+// Shrink looks for the smallest plan on which the same rule fires as on p: fewer
+// and tamer faults first, then fewer clients, less time, then faults once more.
+// progress, if not nil, hears of every candidate.
+func Shrink(p Plan, budget int, progress func(used int, best Plan)) (Plan, Result, int) {
+	s := &shrinker{budget: budget, progress: progress, best: p.Clone()}
+	s.result = Run(p, RunOptions{})
+	if !s.result.Failed() {
+		return s.best, s.result, 1
+	}
+	s.rule = s.result.First()
+	s.used = 1
+	s.faults()
+	s.clients()
+	s.time()
+	s.faults()
+	return s.best, s.result, s.used
+}
+
+type shrinker struct {
+	best     Plan
+	result   Result
+	rule     string
+	used     int
+	budget   int
+	progress func(int, Plan)
+}
+
+// try runs a candidate and keeps it if the same rule fires first.
+func (s *shrinker) try(p Plan) bool {
+	if s.used >= s.budget || p.Validate() != nil {
+		return false
+	}
+	s.used++
+	r := Run(p, RunOptions{})
+	ok := r.Failed() && r.First() == s.rule
+	if ok {
+		s.best, s.result = p, r
+	}
+	if s.progress != nil {
+		s.progress(s.used, s.best)
+	}
+	return ok
+}
+
+func (s *shrinker) faults() {
+	faults.Shrink(s.best.Faults, s.budget-s.used, func(f faults.Schedule) bool {
+		p := s.best.Clone()
+		p.Faults = slices.Clone(f)
+		return s.try(p)
+	})
+}
+
+// clients removes clients one by one, as long as no fault names them.
+func (s *shrinker) clients() {
+	for i := len(s.best.Clients) - 1; i >= 0; i-- {
+		p := s.best.Clone()
+		p.Clients = slices.Delete(p.Clients, i, i+1)
+		s.try(p)
+	}
+}
+
+// time ends the fault phase as early as the failure allows.
+func (s *shrinker) time() {
+	end := s.best.Faults.End()
+	for _, d := range []clock.Duration{clock.Duration(end), clock.Duration(end) + 2*clock.Second, s.best.For / 2} {
+		d = (d + clock.Second - 1) / clock.Second * clock.Second
+		if d <= 0 || d >= s.best.For {
+			continue
+		}
+		p := s.best.Clone()
+		p.For = d
+		if s.try(p) {
+			return
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"slices"
+
+	"trial/checks/panel"
+	"trial/engine"
+	"trial/engine/kafka/view"
+)
+
+// tally counts what a run is worth: leader and ISR changes, by committed metadata.
+type tally struct {
+	parts                 []tallied
+	elections, isrChanges int64
+}
+
+type tallied struct {
+	tp          view.TP
+	offset      int64
+	leaderEpoch int32
+	isr         []int32
+}
+
+func (t *tally) fact(f engine.Fact) {
+	p, ok := f.(view.PartitionRegistered)
+	if !ok {
+		return
+	}
+	i := slices.IndexFunc(t.parts, func(x tallied) bool { return x.tp.ID == p.ID && x.tp.Partition == p.Partition })
+	if i < 0 {
+		t.parts = append(t.parts, tallied{p.TP, p.Offset, p.LeaderEpoch, p.ISR})
+		return
+	}
+	x := &t.parts[i]
+	if p.Offset <= x.offset {
+		return // another node applies what one has applied before
+	}
+	if p.LeaderEpoch > x.leaderEpoch {
+		t.elections++
+	}
+	if !slices.Equal(p.ISR, x.isr) {
+		t.isrChanges++
+	}
+	x.offset, x.leaderEpoch, x.isr = p.Offset, p.LeaderEpoch, p.ISR
+}
+
+// account takes over what the configuration allowed.
+func (r *Result) account(report *panel.Report) {
+	for _, a := range report.Allowed {
+		switch a.What {
+		case "lost":
+			r.Lost += a.Count
+			r.Losses = append(r.Losses, LossLine{a.Sentence, a.Case, a.Count})
+		case "duplicated":
+			r.Duplicated += a.Count
+		}
+	}
+}

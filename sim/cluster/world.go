@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"slices"
+
+	"trial/checks/history"
+	"trial/client/workload"
+	"trial/clock"
+	"trial/disk/simdisk"
+	"trial/engine"
+	"trial/engine/kafka"
+	"trial/net/simnet"
+	"trial/sim"
+)
+
+// Node ids: brokers have their Kafka node ids, from 1.
+const (
+	firstClientID engine.NodeID = 101
+	setupID       engine.NodeID = 901
+	dumpID        engine.NodeID = 902
+)
+
+const (
+	clusterID = "trialtrialtrialtrialtw" // 22 characters of base64, as Kafka wants
+	maxVoters = 5
+)
+
+// world is the simulated cluster of one run.
+type world struct {
+	*sim.World
+	plan    *Plan
+	clients *workload.Run
+	history *history.History
+	setup   *setup
+	held    holdTracker
+	lossy   []bool // broker index -> a power failure struck and its replicas are not all back in sync
+
+	nesting   nesting
+	disturbed int           // links and disks that a fault disturbs now
+	heldUntil clock.Instant // when the last hold ends
+}
+
+func brokerAddr(id int32) string     { return "n" + itoa32(id) + ":9092" }
+func controllerAddr(id int32) string { return "n" + itoa32(id) + ":9093" }
+
+func newWorld(p *Plan, o RunOptions, onFact func(clock.Instant, engine.NodeID, engine.Incarnation, engine.Fact), onExit func(engine.NodeID, engine.Incarnation, error)) *world {
+	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers)}
+	w.held.w = w
+	var bootstrap []string
+	for id := int32(1); id <= p.Brokers; id++ {
+		bootstrap = append(bootstrap, brokerAddr(id))
+	}
+	w.clients = &workload.Run{History: w.history, Bootstrap: bootstrap, Mutant: p.Mutant}
+	opt := sim.Options{
+		Seed: p.Seed, Net: p.Net.climate(), Disk: p.Disk.climate(), Limits: p.Net.limits(),
+		Trace: o.Trace, OnLog: o.OnLog, OnFact: onFact, OnExit: onExit,
+	}
+	if p.Buggify {
+		opt.Buggify = sim.Buggify{Active: 25, Rarest: 100}
+	}
+	opt.Nodes = w.nodes(bootstrap)
+	w.World = sim.New(opt)
+	return w
+}
+
+func (w *world) nodes(bootstrap []string) []sim.NodeSpec {
+	p := w.plan
+	var voters []kafka.Voter
+	for id := int32(1); id <= min(p.Brokers, maxVoters); id++ {
+		voters = append(voters, kafka.Voter{ID: id, Addr: controllerAddr(id)})
+	}
+	var specs []sim.NodeSpec
+	for id := int32(1); id <= p.Brokers; id++ {
+		cfg := kafka.Config{
+			NodeID: id, ClusterID: clusterID, Voters: voters, Settings: p.settings(), Mutant: p.Mutant,
+			Listeners: kafka.Listeners{Client: brokerAddr(id), Controller: controllerAddr(id)},
+		}
+		specs = append(specs, sim.NodeSpec{
+			ID: engine.NodeID(id), Factory: func() engine.Program { return kafka.New(cfg) },
+			Listeners: []string{brokerAddr(id), controllerAddr(id)}, Volumes: 1,
+		})
+	}
+	for i, c := range p.Clients {
+		cfg := c.Config
+		specs = append(specs, sim.NodeSpec{
+			ID: firstClientID + engine.NodeID(i), Factory: func() engine.Program { return workload.New(w.clients, cfg) },
+		})
+	}
+	w.setup = &setup{topics: p.Topics, bootstrap: bootstrap, history: w.history}
+	specs = append(specs, sim.NodeSpec{ID: setupID, Factory: func() engine.Program { return w.setup }})
+	dump := workload.Default(workload.Dumper)
+	dump.Topics, dump.Partitions = len(p.Topics), int(p.Topics[0].Partitions)
+	dump.RequestMs = 5000
+	specs = append(specs, sim.NodeSpec{ID: dumpID, Factory: func() engine.Program { return workload.New(w.clients, dump) }})
+	return specs
+}
+
+// broker is the program of a broker that runs, else nil.
+func (w *world) broker(id int32) *kafka.Broker {
+	if !w.Running(engine.NodeID(id)) {
+		return nil
+	}
+	b, _ := w.Program(engine.NodeID(id)).(*kafka.Broker)
+	return b
+}
+
+// id finds a node by its name in plans.
+func (w *world) id(name string) engine.NodeID {
+	if i := slices.Index(w.plan.BrokerNames(), name); i >= 0 {
+		return engine.NodeID(i + 1)
+	}
+	if i := slices.Index(w.plan.ClientNames(), name); i >= 0 {
+		return firstClientID + engine.NodeID(i)
+	}
+	panic("cluster: no node is called " + name) // Validate has checked the names
+}
+
+// name is the inverse of id.
+func (w *world) name(id engine.NodeID) string {
+	switch i := int(id - firstClientID); {
+	case id == setupID:
+		return setupName
+	case id == dumpID:
+		return dumpName
+	case i >= 0 && i < len(w.plan.Clients):
+		return w.plan.Clients[i].Name
+	}
+	return "n" + itoa32(int32(id))
+}
+
+func (n *Net) climate() simnet.Climate {
+	c := simnet.Climate{Base: n.Latency, Jitter: n.Jitter, BytesPerSec: n.BytesPerMs * 1000}
+	if n.TailOneIn > 0 {
+		c.Rare, c.Slow = max(1, 10_000/n.TailOneIn), n.Tail
+	}
+	return c
+}
+
+func (n *Net) limits() simnet.Limits {
+	l := simnet.DefaultLimits()
+	l.UserTimeout = n.TCPTimeout
+	return l
+}
+
+func (d *Disk) climate() simdisk.Climate {
+	perKiB := clock.Duration(int64(clock.Millisecond) * 1024 / d.BytesPerMs)
+	cost := simdisk.Cost{Base: d.Latency, PerKiB: perKiB, Jitter: d.Jitter}
+	sync := simdisk.Cost{Base: d.Sync, PerKiB: perKiB, Jitter: d.Sync}
+	return simdisk.Climate{Write: cost, Read: cost, Sync: sync, Name: cost}
+}
