@@ -25,6 +25,7 @@ type flow struct {
 	window int
 	make   func() *engine.Buf
 	conn   engine.ConnID
+	opened chan struct{}
 	left   int // answers still wanted
 	unsent int
 	done   chan struct{}
@@ -35,6 +36,11 @@ func (f *flow) Boot(h engine.Host) {
 	f.h = h
 	f.conn = h.Dial(f.addr, f)
 }
+
+// Closed tries again: the server may not be listening yet.
+func (f *flow) Closed(engine.ConnID, error) { f.conn = f.h.Dial(f.addr, f) }
+
+func (f *flow) Opened(engine.ConnID) { close(f.opened) }
 
 // start is to be called in an event.
 func (f *flow) start(n int) {
@@ -145,12 +151,13 @@ func bench(b *testing.B, s *store, f *flow) {
 		b.Fatal(err)
 	}
 	defer server.Kill()
-	f.addr = server.Addr(0)
+	f.addr, f.opened = server.Addr(0), make(chan struct{})
 	client, err := Start(Spec{ID: 2, Factory: func() engine.Program { return f }})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer client.Kill()
+	<-f.opened
 	run := func(n int) {
 		var done chan struct{}
 		client.Do(func() { f.start(n); done = f.done })

@@ -20,14 +20,16 @@ func (m *model) dropStale() {
 		highest[i] = -1
 	}
 	at := map[int64]int32{} // event of the invocation -> highest epoch seen before it
-	answer := map[int64]int32{}
+	asked := map[int64]int32{} // event of the invocation, event of the answer -> partition
+	answer := map[int64]int32{} // event of the answer -> its epoch
 	for i := range m.parts {
 		for _, l := range m.parts[i].lists {
 			at[l.inv], answer[l.comp] = -1, l.epoch
+			asked[l.inv], asked[l.comp] = int32(i), int32(i)
 		}
 	}
 	for i := range m.events {
-		m.evidence(&m.events[i], highest, at, answer)
+		m.evidence(&m.events[i], highest, at, asked, answer)
 	}
 	for i := range m.parts {
 		p := &m.parts[i]
@@ -44,7 +46,7 @@ func (m *model) dropStale() {
 	}
 }
 
-func (m *model) evidence(e *history.Event, highest []int32, at map[int64]int32, answer map[int64]int32) {
+func (m *model) evidence(e *history.Event, highest []int32, at, asked, answer map[int64]int32) {
 	switch e.Kind {
 	case history.SendDone:
 		if e.Op < 0 || e.Op >= int64(len(m.opOf)) {
@@ -54,15 +56,17 @@ func (m *model) evidence(e *history.Event, highest []int32, at map[int64]int32, 
 			highest[s.part] = max(highest[s.part], m.parts[s.part].epochAt(s.pos))
 		}
 	case history.Delivered:
-		i := m.part(e.Topic, e.Partition)
-		highest[i] = max(highest[i], e.LeaderEpoch)
+		// A partition that shows up only now has no answers to compare.
+		if i := m.part(e.Topic, e.Partition); int(i) < len(highest) {
+			highest[i] = max(highest[i], e.LeaderEpoch)
+		}
 	case history.ListInvoked:
-		if _, asked := at[e.Seq]; asked {
-			at[e.Seq] = highest[m.part(e.Topic, e.Partition)]
+		if i, known := asked[e.Seq]; known {
+			at[e.Seq] = highest[i]
 		}
 	case history.ListDone:
 		if epoch, found := answer[e.Seq]; found {
-			i := m.part(e.Topic, e.Partition)
+			i := asked[e.Seq]
 			highest[i] = max(highest[i], epoch)
 		}
 	}

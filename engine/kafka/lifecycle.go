@@ -49,6 +49,7 @@ type lifecycle struct {
 	offline        []offlineDir
 	stopAnswered   bool          // a heartbeat that asked for shutdown was answered
 	stopUntil      clock.Instant // when we leave without being told to
+	aloneTimer     engine.Timer  // in controlled shutdown: looks whether anybody is left
 	lastAnswer     clock.Instant
 }
 
@@ -62,6 +63,7 @@ type offlineDir struct {
 const (
 	catchUpInterval    = 10 * clock.Millisecond // heartbeats while starting
 	firstStopInterval  = 50 * clock.Millisecond // heartbeat behind the first answer in shutdown
+	aloneInterval      = 500 * clock.Millisecond
 	resendBackoff      = 100 * clock.Millisecond
 	dirFailureTimeout  = 30 * clock.Second // log.dir.failure.timeout.ms
 	controlledStopTime = 5 * clock.Minute  // BrokerServer.shutdown waits as long
@@ -72,6 +74,7 @@ func (l *lifecycle) start(previous int64) {
 	l.began = l.b.h.Now()
 	l.incarnation = l.b.h.Stream("incarnation").UUID()
 	l.timer.Fire = l.communicate
+	l.aloneTimer.Fire = l.lookAround
 	l.communicate()
 }
 
@@ -267,8 +270,25 @@ func (l *lifecycle) stop() bool {
 	l.state = PendingControlledShutdown
 	l.lastAnswer = l.b.h.Now()
 	l.stopUntil = l.b.h.Now().Add(controlledStopTime)
+	l.b.h.SetTimer(&l.aloneTimer, l.b.h.Now().Add(aloneInterval))
 	l.soon()
 	return true
+}
+
+// lookAround ends controlled shutdown when no other broker could take over our
+// leaderships: all are fenced, or stopping like us. When a whole cluster stops,
+// the last nodes have no quorum that could tell them so.
+func (l *lifecycle) lookAround() {
+	if l.state != PendingControlledShutdown {
+		return
+	}
+	for _, br := range l.b.image.Brokers() {
+		if br.ID != l.b.cfg.NodeID && br.Active() {
+			l.b.h.SetTimer(&l.aloneTimer, l.b.h.Now().Add(aloneInterval))
+			return
+		}
+	}
+	l.b.onMayStop("no other broker is left to take over")
 }
 
 // dirOffline reports a failed volume with the next heartbeat, which is sent now.
@@ -287,4 +307,5 @@ func (l *lifecycle) dirOffline(id [16]byte) {
 func (l *lifecycle) end() {
 	l.state = ShuttingDown
 	l.b.h.StopTimer(&l.timer)
+	l.b.h.StopTimer(&l.aloneTimer)
 }

@@ -8,6 +8,7 @@ import (
 
 	"trial/clock"
 	"trial/engine"
+	"trial/engine/kafka/control/image"
 	"trial/engine/kafka/control/quorum"
 	"trial/engine/kafka/control/tinyworld"
 	"trial/engine/kafka/plog"
@@ -34,6 +35,7 @@ func (p *testNode) Boot(h engine.Host) {
 	p.node = New(h, p.cfg, log)
 	p.ch = p.node.Channel("test")
 	h.Listen(1)
+	p.node.OnImage(func(_, im *image.Image, _ image.Delta) { p.w.checkImage(im) })
 	p.node.Start()
 	if p.w.brokers {
 		p.broker.start(p)
@@ -138,12 +140,64 @@ func (b *testBroker) next() {
 			b.p.w.previous[b.p.cfg.NodeID] = b.epoch
 			return
 		}
+		b.expand()
 		if b.fenced || b.stopping {
 			b.again(10 * clock.Millisecond)
 		} else {
 			b.again(2 * clock.Second)
 		}
 	})
+}
+
+// expand proposes every eligible replica for the partitions that the broker leads,
+// as a leader does whose followers have all caught up.
+func (b *testBroker) expand() {
+	im := b.p.node.Image()
+	req := kmsg.NewPtrAlterPartitionRequest()
+	req.Version, req.BrokerID, req.BrokerEpoch = 3, b.p.cfg.NodeID, b.epoch
+	for _, t := range im.Topics() {
+		rt := kmsg.NewAlterPartitionRequestTopic()
+		rt.TopicID = t.ID
+		for id, p := range t.Partitions {
+			if p.Leader != b.p.cfg.NodeID || len(p.ISR) == len(p.Replicas) {
+				continue
+			}
+			rp := kmsg.NewAlterPartitionRequestTopicPartition()
+			rp.Partition, rp.LeaderEpoch, rp.PartitionEpoch = int32(id), p.LeaderEpoch, p.PartitionEpoch
+			for _, r := range p.Replicas {
+				if o := im.Broker(r); o.Active() {
+					rp.NewEpochISR = append(rp.NewEpochISR, kmsg.AlterPartitionRequestTopicPartitionNewEpochISR{BrokerID: r, BrokerEpoch: o.Epoch})
+				}
+			}
+			if len(rp.NewEpochISR) > len(p.ISR) {
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+		}
+		if len(rt.Partitions) > 0 {
+			req.Topics = append(req.Topics, rt)
+		}
+	}
+	if len(req.Topics) > 0 {
+		b.p.ch.Send(req, 2*clock.Second, func(kmsg.Response, error) {})
+	}
+}
+
+// checkImage holds W10 on a committed image: nobody fenced or stopping is in an
+// ISR, but for the last member of a partition without a leader.
+func (w *testWorld) checkImage(im *image.Image) {
+	for _, t := range im.Topics() {
+		for id, p := range t.Partitions {
+			w.rules.seen["w10"]++
+			for _, r := range p.ISR {
+				if !im.Broker(r).Active() && (len(p.ISR) > 1 || p.Leader != image.NoLeader) {
+					w.rules.fail("offset %d: %s-%d has inactive broker %d in its ISR: %+v", im.Offset(), t.Name, id, r, *p)
+				}
+			}
+			if p.Leader != image.NoLeader && !im.Broker(p.Leader).Active() {
+				w.rules.fail("offset %d: %s-%d is led by inactive broker %d", im.Offset(), t.Name, id, p.Leader)
+			}
+		}
+	}
 }
 
 func registerReq(id int32, inc [16]byte, previous int64) *kmsg.BrokerRegistrationRequest {

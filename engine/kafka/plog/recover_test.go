@@ -259,3 +259,40 @@ func TestNothingVisibleIsLostByAFailingDisk(t *testing.T) {
 		}
 	})
 }
+
+// Garbage behind a whole segment ends the log there, although the next segment
+// would continue it: a crash in the middle of recovery must not bring it back.
+func TestRecoveryCutShortEndsAtTheSamePlace(t *testing.T) {
+	for steps := range 24 {
+		for seed := range uint64(4) {
+			for _, power := range []bool{false, true} {
+				h := newHost(image(map[string][]byte{
+					seg(0): append(logBytes(0, 3, 0), 1, 2, 3), seg(6): logBytes(6, 3, 0), seg(12): logBytes(12, 1, 0)}), seed)
+				New(h, 0, "t-0", Config{}).Open(func(error) {})
+				for range steps {
+					h.step()
+				}
+				b := reopen(t, h.crash(power), Config{})
+				b.offsets(0, 6, 6)
+			}
+		}
+	}
+}
+
+// A segment that was removed by a truncation must not come back behind what was
+// appended since, not even where it would fit.
+func TestTruncatedSegmentsStayAway(t *testing.T) {
+	for seed := range uint64(40) {
+		b := start(t, Config{SegmentBytes: 300})
+		b.h.rand = engine.NewStream(seed, "crash")
+		for range 3 {
+			b.put(batch(2, 70), 0)
+		}
+		b.h.settle()
+		b.l.TruncateTo(1, nil)
+		b.put(batch(2, 60), 0)
+		b.l.Sync(nil)
+		b.h.settle()
+		reopen(t, b.h.crash(true), Config{}).offsets(0, 2, 2)
+	}
+}
