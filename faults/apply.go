@@ -19,6 +19,8 @@ type World interface {
 	Resolve(role, of string) (node string, ok bool)
 	// Up reports whether the node's process runs (a paused one does).
 	Up(node string) bool
+	// Life counts the node's incarnations.
+	Life(node string) uint64
 	// Paused reports whether the node is frozen.
 	Paused(node string) bool
 
@@ -163,8 +165,9 @@ func (in *Injector) strikeNode(f Fault, n string) bool {
 		w.PowerFail(n)
 		in.until(f, []string{n}, restart)
 	case Stop:
+		life := w.Life(n)
 		w.Stop(n)
-		in.until(f, []string{n}, restart)
+		in.until(f, []string{n}, func() { in.afterStop(n, life, f.At.Add(f.For), restart) })
 	case Pause:
 		w.SetPaused(n, true)
 		in.until(f, []string{n}, func() {
@@ -185,6 +188,20 @@ func (in *Injector) strikeNode(f Fault, n string) bool {
 		}
 	}
 	return true
+}
+
+// stopPoll is how often an orderly stop that takes longer than its fault is
+// looked at again.
+const stopPoll = 100 * clock.Millisecond
+
+// afterStop starts a node again once the life that was asked to stop has ended.
+func (in *Injector) afterStop(n string, life uint64, at clock.Instant, restart func()) {
+	if in.world.Up(n) && in.world.Life(n) == life {
+		at = at.Add(stopPoll)
+		in.world.At(at, func() { in.afterStop(n, life, at, restart) })
+		return
+	}
+	restart()
 }
 
 // strikeLinks applies a two-sided fault to every pair and schedules its end.

@@ -124,6 +124,7 @@ func (w *fakeWorld) Resolve(role, of string) (string, bool) {
 	return "n2", role == Leader && of == "t-0"
 }
 func (w *fakeWorld) Up(n string) bool            { return !w.down[n] }
+func (w *fakeWorld) Life(n string) uint64        { return 1 }
 func (w *fakeWorld) Paused(n string) bool        { return w.froze[n] }
 func (w *fakeWorld) Start(n string)              { w.down[n] = false; w.note("start %s", n) }
 func (w *fakeWorld) Kill(n string)               { w.down[n] = true; w.note("kill %s", n) }

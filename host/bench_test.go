@@ -2,12 +2,14 @@ package host
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
 	"time"
 
 	"trial/engine"
+	"trial/internal/must"
 )
 
 // cpu is the processor time that this process has used.
@@ -38,7 +40,10 @@ func (f *flow) Boot(h engine.Host) {
 }
 
 // Closed tries again: the server may not be listening yet.
-func (f *flow) Closed(engine.ConnID, error) { f.conn = f.h.Dial(f.addr, f) }
+func (f *flow) Closed(_ engine.ConnID, err error) {
+	must.Hold(errors.Is(err, engine.ErrRefused), "the connection ended: %v", err)
+	f.conn = f.h.Dial(f.addr, f)
+}
 
 func (f *flow) Opened(engine.ConnID) { close(f.opened) }
 
@@ -161,7 +166,11 @@ func bench(b *testing.B, s *store, f *flow) {
 	run := func(n int) {
 		var done chan struct{}
 		client.Do(func() { f.start(n); done = f.done })
-		<-done
+		select {
+		case <-done:
+		case <-client.Done():
+			b.Fatal(client.Wait())
+		}
 	}
 	run(100)
 	b.ResetTimer()

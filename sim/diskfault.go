@@ -60,3 +60,14 @@ func (w *World) Rot(id engine.NodeID, v engine.VolumeID, path string, pos int64,
 	w.fault(id, "rot", int64(v), pos, int64(mask))
 	return w.Volume(id, v).Rot(path, pos, mask)
 }
+
+// WipeDisk replaces a volume of a node that does not run by an empty one; false
+// if the node runs.
+func (w *World) WipeDisk(id engine.NodeID, v engine.VolumeID) bool {
+	if w.node(id).proc != nil {
+		return false
+	}
+	w.fault(id, "wipe-disk", int64(v))
+	w.Volume(id, v).Wipe()
+	return true
+}

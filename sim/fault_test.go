@@ -259,6 +259,13 @@ func TestDiskFaultsReachPrograms(t *testing.T) {
 	if got, _ := w.Volume(1, 0).ReadFile("f"); got[0] != 0xff {
 		t.Errorf("byte 0 is %#x after it rotted", got[0])
 	}
+	if w.WipeDisk(1, 0) {
+		t.Error("the disk of a running node was wiped")
+	}
+	w.Kill(1)
+	if !w.WipeDisk(1, 0) || len(w.Volume(1, 0).Snapshot()) != 0 {
+		t.Error("a wiped disk holds something")
+	}
 }
 
 func TestSlowNodeSlowDiskSlowLink(t *testing.T) {

@@ -25,7 +25,6 @@ type storm struct {
 	echoes         [2]*echo.Program
 	server         *enginetest.LogServer
 	writer, reader *enginetest.LogClient
-	logs, facts    int
 }
 
 func newStorm(seed uint64, power bool, tune func(o *sim.Options)) *storm {
@@ -309,7 +308,7 @@ func TestPanicsBecomeViolations(t *testing.T) {
 		boot         func(h engine.Host)
 	}{
 		{"broken invariant", "3 is not 4", false, func(engine.Host) { must.Hold(false, "%d is not %d", 3, 4) }},
-		{"nil map", "nil map", true, func(engine.Host) { var m map[int]int; m[1] = 1 }},
+		{"index", "out of range", true, func(h engine.Host) { _ = make([]int, 3)[h.Node()+2] }},
 		{"double release", "released twice", true, func(h engine.Host) {
 			b := h.Buf(1)
 			h.Release(b)

@@ -86,6 +86,7 @@ type partition struct {
 	topic checks.Topic
 	reg   registration
 	regs  []applied      // what was applied at each metadata offset, sorted
+	led   int32          // highest leader epoch that began
 	dups  map[int64]bool // bases that a leader answered as duplicates
 
 	before     []int32 // ISR before the latest unclean election
@@ -142,7 +143,7 @@ func (j *Judge) part(tp *view.TP) *partition {
 	key := partKey{tp.ID, tp.Partition}
 	p := j.index[key]
 	if p == nil {
-		p = &partition{key: key, topic: j.cfg.Topic(tp.Topic), reg: registration{uncleanEpoch: -1}, dups: map[int64]bool{}}
+		p = &partition{key: key, topic: j.cfg.Topic(tp.Topic), reg: registration{uncleanEpoch: -1}, dups: map[int64]bool{}, led: -1}
 		p.name = fmt.Sprintf("%s-%d", tp.Topic, tp.Partition)
 		j.index[key] = p
 		j.parts = append(j.parts, p)

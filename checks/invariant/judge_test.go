@@ -153,8 +153,8 @@ func TestReplicationRules(t *testing.T) {
 		{name: "W11 below the start of the leader epoch", want: []string{"W11"}, tell: func(w *world) {
 			w.isr(1, 0, 1, 2)
 			w.replicated(1, 0, 2)
-			elect2(w)
 			w.isr(2, 1, 2)
+			w.lead(2, 1)
 			w.fetched(2, 1, 3)
 			w.fact(2, view.ISRProposed{TP: tp, LeaderEpoch: 1, HW: 0, EpochStart: 1, Added: []view.AddedReplica{{Broker: 3, End: 0}}})
 		}},
@@ -231,14 +231,14 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 		w.advance(1, 0, 2, 1)
 		w.ack(1, 0, b, 1)
 	}
-	elected := func(w *world) {
+	elected := func(w *world, epoch int32) {
 		w.commit(func(o int64) engine.Fact {
 			w.pe++
-			return view.PartitionRegistered{TP: tp, Offset: o, Leader: 2, LeaderEpoch: 1, PartitionEpoch: w.pe, Replicas: []int32{1, 2, 3}, ISR: []int32{2}, Recovering: true, Unclean: true}
+			return view.PartitionRegistered{TP: tp, Offset: o, Leader: 2, LeaderEpoch: epoch, PartitionEpoch: w.pe, Replicas: []int32{1, 2, 3}, ISR: []int32{2}, Recovering: true, Unclean: true}
 		})
-		w.lead(2, 1)
-		w.append(1, 2)
-		w.advance(2, 1, 2, 2)
+		w.lead(2, epoch)
+		w.append(epoch, 2)
+		w.advance(2, epoch, 2, 2)
 	}
 	standing := func(w *world) { // n1 loses power, comes back and leads again
 		w.OnPower(w.at, 1, loss(w, 1, 1))
@@ -258,20 +258,28 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 			w.OnKill(w.at, 1)
 			w.isr(-1, 1, 1)
 			w.broker(1, 1, true, true)
-			w.pe++
-			elected2 := func() { elected(w) }
-			w.part().reg.leaderEpoch = 0
-			elected2()
+			elected(w, 2)
+		}},
+		{name: "D the leader before goes on writing, in vain", cfg: unclean, tell: func(w *world) {
+			w.replicated(1, 0, 2, 3)
+			w.isr(1, 0, 1)
+			w.isr(-1, 1, 1)
+			w.broker(1, 1, true, true)
+			elected(w, 2)
+			b := w.append(0, 1)
+			w.advance(1, 0, 2, 1)
+			w.ack(1, 0, b, 1)
 		}},
 		{name: "D not allowed by the topic", cfg: clean, want: []string{"W2"}, tell: func(w *world) {
 			alone(w)
 			w.OnKill(w.at, 1)
+			w.isr(-1, 1, 1)
 			w.broker(1, 1, true, true)
-			elected(w)
+			elected(w, 2)
 		}},
 		{name: "D although an in-sync replica is alive", cfg: unclean, want: []string{"W2"}, tell: func(w *world) {
 			alone(w)
-			elected(w)
+			elected(w, 1)
 		}},
 		{name: "C3 last in-sync replica loses power and leads again", cfg: clean, tell: func(w *world) {
 			alone(w)
@@ -299,14 +307,13 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 			w.isr(1, 1, 1, 2, 3)
 			w.lead(1, 1)
 		}},
-		{name: "W9 it stays in the ISR when it is unfenced", want: []string{"W9"}, tell: func(w *world) {
+		{name: "W9 W10 it is let into the ISR before it has caught up", want: []string{"W10", "W9"}, tell: func(w *world) {
 			w.replicated(1, 0, 2, 3)
 			w.OnPower(w.at, 2, loss(w, 2, 0))
 			w.reopen(2, false)
-			w.broker(2, 60, false, false)
+			w.isr(1, 0, 1, 3)
 			w.broker(2, 60, true, false)
-			w.nodes[w.node(2)].fenced = true
-			w.broker(2, 60, false, false)
+			w.isr(1, 0, 1, 3, 2)
 		}},
 	})
 }

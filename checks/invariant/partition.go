@@ -87,7 +87,10 @@ func (j *Judge) onLeader(n int, f *view.BecameLeader) {
 				j.id(n), p.name, f.LeaderEpoch, f.Start, r.match, p.trueHW, why)
 		}
 		p.endEra(r.match, f.LeaderEpoch)
+	} else if p.reg.uncleanEpoch == f.LeaderEpoch {
+		p.endEra(p.trueHW, f.LeaderEpoch) // what the leader before commits from now on is of an ended era
 	}
+	p.led = max(p.led, f.LeaderEpoch)
 	j.fold(p, r)
 }
 
@@ -176,6 +179,9 @@ func (j *Judge) complete(p *partition, n int, when string) {
 	r := &p.reps[n]
 	if !has(p.reg.isr, j.id(n)) && !has(p.reg.elr, j.id(n)) || !r.open || r.lossy {
 		return
+	}
+	if p.reg.uncleanEpoch > p.led {
+		return // an unclean election is on its way to its leader; W2 judges it there
 	}
 	j.r.w3.Evaluated++
 	if r.match < p.trueHW {

@@ -19,8 +19,8 @@ func (m *model) dropStale() {
 	for i := range highest {
 		highest[i] = -1
 	}
-	at := map[int64]int32{} // event of the invocation -> highest epoch seen before it
-	asked := map[int64]int32{} // event of the invocation, event of the answer -> partition
+	at := map[int64]int32{}     // event of the invocation -> highest epoch seen before it
+	asked := map[int64]int32{}  // event of the invocation, event of the answer -> partition
 	answer := map[int64]int32{} // event of the answer -> its epoch
 	for i := range m.parts {
 		for _, l := range m.parts[i].lists {

@@ -1,6 +1,9 @@
 package simdisk
 
-import "trial/engine"
+import (
+	"trial/engine"
+	"trial/internal/must"
+)
 
 // FaultKind is a way in which a volume fails.
 type FaultKind uint8
@@ -107,4 +110,16 @@ func (v *Volume) Rot(path string, pos int64, mask byte) bool {
 	}
 	f.data.chunks[int(pos/chunkBytes)][int(pos%chunkBytes)] ^= mask
 	return true
+}
+
+// Wipe replaces the disk by an empty one. No process may be using it.
+func (v *Volume) Wipe() {
+	must.Hold(len(v.handles) == 0, "simdisk: %v is wiped while files are open", v)
+	v.root = newDir()
+	v.root.links = 1
+	v.inodes, v.nameChanges = nil, nil
+	if v.room >= 0 {
+		v.room = v.cfg.Bytes
+	}
+	v.Repair()
 }

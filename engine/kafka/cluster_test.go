@@ -186,6 +186,18 @@ func TestTheViewShowsLeadersAndFollowers(t *testing.T) {
 	if leaders != 1 {
 		t.Errorf("%d leaders", leaders)
 	}
+	m, names := c.brokers[0].Metrics(), map[string]bool{}
+	m.Each(func(name string, _ bool, _ int64) {
+		if names[name] {
+			t.Errorf("metric %s twice", name)
+		}
+		names[name] = true
+	})
+	for _, want := range []string{"kafka_server_ReplicaManager_UnderReplicatedPartitions", "kafka_controller_KafkaController_ActiveControllerCount"} {
+		if !names[want] {
+			t.Errorf("no metric %s among %d", want, len(names))
+		}
+	}
 }
 
 func TestAFailedVolumeOfTwoTakesOnlyItsPartitionsOffline(t *testing.T) {

@@ -67,6 +67,11 @@ func (e *End) Machine() *Machine { return e.m }
 
 // arrive takes a packet from the network.
 func (e *End) arrive(k packet) {
+	if e.embryo && k.kind != packetSYN {
+		// The SYN was lost on the way: there never was a connection to end.
+		e.embryo, e.state = false, stateDead
+		return
+	}
 	switch k.kind {
 	case packetSYN:
 		e.arriveSYN()

@@ -15,9 +15,11 @@ func (c *Conn) Holds(id engine.FileID, size int64) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.fileMu.Lock() // the front of flight may be moving
+	defer o.fileMu.Unlock()
 	for _, pieces := range [2][]piece{o.flight, o.queue} {
 		for i := range pieces {
-			if p := &pieces[i]; p.file != nil && p.pos+int64(p.n) > size && p.file.Same(id) {
+			if p := &pieces[i]; p.file != nil && p.n > 0 && p.pos+int64(p.n) > size && p.file.Same(id) {
 				return true
 			}
 		}
@@ -25,8 +27,9 @@ func (c *Conn) Holds(id engine.FileID, size int64) bool {
 	return false
 }
 
-// sendRegion sends one region, by sendfile where the system has it.
-func (o *output) sendRegion(p piece) error {
+// sendRegion sends one region, by sendfile where the system has it. It moves
+// the region's start as it goes, with fileMu held.
+func (o *output) sendRegion(p *piece) error {
 	if o.conn.raw != nil && canSendfile {
 		return o.sendfile(p)
 	}
@@ -34,7 +37,7 @@ func (o *output) sendRegion(p piece) error {
 }
 
 // copyRegion reads a region and writes it.
-func (o *output) copyRegion(p piece) error {
+func (o *output) copyRegion(p *piece) error {
 	b := o.conn.edge.Pool.Get(min(p.n, copyBytes))
 	defer o.conn.edge.Pool.Put(b)
 	for p.n > 0 {
@@ -52,7 +55,9 @@ func (o *output) copyRegion(p piece) error {
 		if _, err := o.conn.nc.Write(chunk); err != nil {
 			return err
 		}
+		o.fileMu.Lock()
 		p.pos, p.n = p.pos+int64(n), p.n-n
+		o.fileMu.Unlock()
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type ioState struct {
 	bufs  [][]byte
 	flags int
 	wait  bool
-	piece piece
+	piece *piece // region being sent
 	n     int
 	err   error
 }
@@ -69,7 +69,7 @@ func (s *ioState) doSend(fd uintptr) bool {
 }
 
 // sendfile sends a region without copying it through this process.
-func (o *output) sendfile(p piece) error {
+func (o *output) sendfile(p *piece) error {
 	s := &o.io
 	if s.file == nil {
 		s.file = o.doSendfile
@@ -79,29 +79,19 @@ func (o *output) sendfile(p piece) error {
 	if s.err != nil {
 		err = s.err
 	}
-	s.piece = piece{}
+	s.piece = nil
 	return err
 }
 
 func (o *output) doSendfile(fd uintptr) bool {
 	s := &o.io
 	for s.piece.n > 0 {
-		pos := s.piece.pos
-		o.fileMu.Lock()
-		if o.dead {
-			o.fileMu.Unlock()
-			s.err = net.ErrClosed
-			return true
-		}
-		n, err := syscall.Sendfile(int(fd), int(s.piece.file.FD()), &pos, min(s.piece.n, sendfileBytes))
-		o.fileMu.Unlock()
+		n, err := o.sendChunk(int(fd), s.piece)
 		switch {
-		case n > 0:
-			s.piece.pos, s.piece.n = s.piece.pos+int64(n), s.piece.n-n
+		case n > 0 || err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			return false
-		case err == syscall.EINTR:
-		case err == syscall.EPIPE, err == syscall.ECONNRESET:
+		case err == syscall.EPIPE, err == syscall.ECONNRESET, err == net.ErrClosed:
 			s.err = err
 			return true
 		default:
@@ -110,4 +100,18 @@ func (o *output) doSendfile(fd uintptr) bool {
 		}
 	}
 	return true
+}
+
+func (o *output) sendChunk(fd int, p *piece) (int, error) {
+	o.fileMu.Lock()
+	defer o.fileMu.Unlock()
+	if o.dead {
+		return 0, net.ErrClosed
+	}
+	pos := p.pos
+	n, err := syscall.Sendfile(fd, int(p.file.FD()), &pos, min(p.n, sendfileBytes))
+	if n > 0 {
+		p.pos, p.n = p.pos+int64(n), p.n-n
+	}
+	return n, err
 }

@@ -12,4 +12,4 @@ type ioState struct{}
 
 func (o *output) writeNow([]piece) (int, error)      { return 0, nil }
 func (o *output) sendmsg([]piece, bool) (int, error) { return 0, nil }
-func (o *output) sendfile(p piece) error             { return o.copyRegion(p) }
+func (o *output) sendfile(p *piece) error            { return o.copyRegion(p) }

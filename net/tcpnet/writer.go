@@ -103,8 +103,7 @@ func (o *output) write() {
 // writeAll sends what is in flight and waits for the socket as needed.
 func (o *output) writeAll() error {
 	for len(o.flight) > 0 {
-		p := o.flight[0]
-		if p.file != nil {
+		if p := &o.flight[0]; p.file != nil {
 			if err := o.sendRegion(p); err != nil {
 				return err
 			}

@@ -87,6 +87,7 @@ func Draw(seed uint64, o Options) (Plan, error) {
 func (p *Plan) drawClimate(s *engine.Stream) {
 	us := func(lo, hi int64) clock.Duration { return clock.Duration(s.Between(lo, hi)) * clock.Microsecond }
 	p.Buggify = s.Chance(3, 4)
+	p.ELR = s.Chance(2, 3)
 	p.Net = Net{
 		Latency: us(50, 2000), Jitter: us(0, 3000), BytesPerMs: s.Between(10_000, 1_000_000),
 		TailOneIn: s.N(3) * s.Between(100, 2000), Tail: us(5_000, 200_000), TCPTimeout: clock.Ms(s.Between(4_000, 30_000)),

@@ -101,6 +101,9 @@ func splitPartition(of string) (topic string, partition int32) {
 // Up reports whether the node's process runs.
 func (t target) Up(node string) bool { return t.Running(t.id(node)) }
 
+// Life counts the node's incarnations.
+func (t target) Life(node string) uint64 { return uint64(t.Incarnation(t.id(node))) }
+
 // Paused reports whether the node is frozen.
 func (t target) Paused(node string) bool { return t.World.Paused(t.id(node)) }
 

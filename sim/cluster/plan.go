@@ -32,6 +32,7 @@ type Plan struct {
 	Brokers  int32
 	Mutant   string
 	Buggify  bool
+	ELR      bool // eligible leader replicas (KIP-966), as new Kafka clusters have them
 
 	Settings []Setting // broker configs, by Kafka's names, sorted by name
 	Topics   []Topic

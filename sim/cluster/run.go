@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"trial/checks"
 	"trial/checks/converge"
@@ -157,8 +158,20 @@ func (r *run) observeUntilSettled(idle bool) bool {
 			return false
 		}
 		r.panel.Observe(r.watch.view(idle))
-		if r.panel.Settled() {
+		if r.panel.Settled() && (!idle || r.converged()) {
 			return true
+		}
+	}
+	return true
+}
+
+// converged reports whether every broker has applied the metadata that any has,
+// but for what the quorum has just written.
+func (r *run) converged() bool {
+	images := r.images()
+	for _, im := range images {
+		if im.Offset+2 < images[0].Offset || images[0].Offset+2 < im.Offset {
+			return false
 		}
 	}
 	return true
@@ -217,6 +230,7 @@ func (r *run) result() Result {
 		res.Verdict = Failed
 		res.Violations = append([]checks.Violation{{
 			Rule: v.Rule, Seq: -1, At: v.At, Reason: r.name(v.Node) + ": " + v.Reason, Objects: []string{r.name(v.Node)},
+			Events: stackLines(v.Stack),
 		}}, res.Violations...)
 	case len(res.Violations) > 0:
 		res.Verdict = Failed
@@ -228,4 +242,14 @@ func (r *run) result() Result {
 		res.Verdict = Pass
 	}
 	return res
+}
+
+// stackLines takes a panic's stack apart, without the machine's paths of the
+// runtime above it.
+func stackLines(stack string) []string {
+	if stack == "" {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSpace(stack), "\n")
+	return lines[:min(len(lines), 40)]
 }

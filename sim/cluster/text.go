@@ -24,6 +24,7 @@ func (p Plan) String() string {
 	line("for", p.For.String())
 	line("brokers", strconv.Itoa(int(p.Brokers)))
 	line("buggify", strconv.FormatBool(p.Buggify))
+	line("elr", strconv.FormatBool(p.ELR))
 	if p.Mutant != "" {
 		line("mutant", p.Mutant)
 	}
@@ -132,6 +133,8 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 		err = setInt(v, 32, func(n int64) { p.Brokers = int32(n) })
 	case "buggify":
 		err = field{"buggify", &p.Buggify}.set(v)
+	case "elr":
+		err = field{"elr", &p.ELR}.set(v)
 	case "mutant":
 		p.Mutant = v
 	case "set":
@@ -141,7 +144,7 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 		}
 		p.Set(k, val)
 	default:
-		return fmt.Errorf("unknown key; known are plan, seed, scenario, mode, for, brokers, buggify, mutant, net, disk, set, topic, client, faults")
+		return fmt.Errorf("unknown key; known are plan, seed, scenario, mode, for, brokers, buggify, elr, mutant, net, disk, set, topic, client, faults")
 	}
 	return err
 }

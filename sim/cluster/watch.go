@@ -145,7 +145,7 @@ func (t *watch) view(idle bool) *liveness.View {
 
 // checkConfig is what the judges know of the plan.
 func (p *Plan) checkConfig() checks.Config {
-	c := checks.Config{Timeouts: p.timeouts()}
+	c := checks.Config{Timeouts: p.timeouts(), ELR: p.ELR}
 	for id := int32(1); id <= p.Brokers; id++ {
 		c.Brokers = append(c.Brokers, id)
 		if id <= maxVoters {

@@ -73,6 +73,7 @@ func (w *world) nodes(bootstrap []string) []sim.NodeSpec {
 	for id := int32(1); id <= p.Brokers; id++ {
 		cfg := kafka.Config{
 			NodeID: id, ClusterID: clusterID, Voters: voters, Settings: p.settings(), Mutant: p.Mutant,
+			Features:  map[string]int16{elrFeature: boolLevel(p.ELR)},
 			Listeners: kafka.Listeners{Client: brokerAddr(id), Controller: controllerAddr(id)},
 		}
 		specs = append(specs, sim.NodeSpec{
@@ -93,6 +94,16 @@ func (w *world) nodes(bootstrap []string) []sim.NodeSpec {
 	dump.RequestMs = 5000
 	specs = append(specs, sim.NodeSpec{ID: dumpID, Factory: func() engine.Program { return workload.New(w.clients, dump) }})
 	return specs
+}
+
+// elrFeature is finalized at level 1 on new Kafka clusters since 4.1.
+const elrFeature = "eligible.leader.replicas.version"
+
+func boolLevel(on bool) int16 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // broker is the program of a broker that runs, else nil.

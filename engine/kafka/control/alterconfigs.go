@@ -14,9 +14,16 @@ import (
 
 const minISRConfig = "min.insync.replicas"
 
+// maxResources bounds one request: each is compared with those before it.
+const maxResources = 1000
+
 // onIncrementalAlterConfigs changes single configs of topics and brokers (KIP-339).
 func (c *controller) onIncrementalAlterConfigs(to Responder, req *kmsg.IncrementalAlterConfigsRequest) {
 	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+	if len(req.Resources) > maxResources {
+		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
+		return
+	}
 	d := c.decide()
 	for i := range req.Resources {
 		r := &req.Resources[i]
@@ -45,6 +52,10 @@ func (c *controller) onIncrementalAlterConfigs(to Responder, req *kmsg.Increment
 // onAlterConfigs replaces all configs of a resource (the older API).
 func (c *controller) onAlterConfigs(to Responder, req *kmsg.AlterConfigsRequest) {
 	resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
+	if len(req.Resources) > maxResources {
+		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
+		return
+	}
 	d := c.decide()
 	for i := range req.Resources {
 		r := &req.Resources[i]
@@ -80,6 +91,9 @@ func (c *controller) alterations(im *image.Image, r *kmsg.IncrementalAlterConfig
 	find, bad := resourceTable(im, r)
 	if bad != nil {
 		return nil, bad
+	}
+	if len(r.Configs) > maxResources {
+		return nil, excessive()
 	}
 	typ := int8(r.ResourceType)
 	var out []*image.ConfigRecord

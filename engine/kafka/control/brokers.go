@@ -102,10 +102,8 @@ func (c *controller) dirsFit(req *kmsg.BrokerRegistrationRequest) bool {
 }
 
 func registration(req *kmsg.BrokerRegistrationRequest) *image.RegisterBroker {
-	rec := &image.RegisterBroker{BrokerID: req.BrokerID, IncarnationID: req.IncarnationID, Rack: req.Rack}
-	for _, d := range req.LogDirs {
-		rec.LogDirs = append(rec.LogDirs, d)
-	}
+	rec := &image.RegisterBroker{BrokerID: req.BrokerID, IncarnationID: req.IncarnationID, Rack: req.Rack,
+		LogDirs: slices.Clone(req.LogDirs)}
 	for _, l := range req.Listeners {
 		rec.Endpoints = append(rec.Endpoints, image.Endpoint{Name: l.Name, Host: l.Host, Port: l.Port, Protocol: l.SecurityProtocol})
 	}

@@ -17,7 +17,7 @@ func (w *testWorld) ready(d clock.Duration) {
 	if !w.Until(d, func() bool {
 		for i := range w.nodes {
 			for k := range w.nodes {
-				if w.prog(i+1).node == nil || !w.prog(i + 1).node.Image().Broker(int32(k+1)).Active() {
+				if w.prog(i+1).node == nil || !w.prog(i+1).node.Image().Broker(int32(k+1)).Active() {
 					return false
 				}
 			}
@@ -59,7 +59,9 @@ func (w *testWorld) create(name string, partitions int32, factor int16, conf ...
 }
 
 // image is the committed image of the active controller.
-func (w *testWorld) image() *image.Image { return w.prog(w.awaitLeader(10 * clock.Second)).node.Image() }
+func (w *testWorld) image() *image.Image {
+	return w.prog(w.awaitLeader(10 * clock.Second)).node.Image()
+}
 
 func TestBrokersAreServingWithin200msOfAFreshStart(t *testing.T) {
 	w := newWorld(t, 1, 3, 4, true).start()

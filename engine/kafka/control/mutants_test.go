@@ -76,7 +76,9 @@ func TestControllerMutantsDecideWrongly(t *testing.T) {
 		return w.ask(ctl, req).(*kmsg.AlterPartitionResponse).Topics[0].Partitions[0].ErrorCode
 	}
 	stale := func(_ *controller, r *kmsg.AlterPartitionRequest) { r.Topics[0].Partitions[0].PartitionEpoch = 3 }
-	fenced := func(_ *controller, r *kmsg.AlterPartitionRequest) { r.Topics[0].Partitions[0].NewEpochISR[1].BrokerID = 4 }
+	fenced := func(_ *controller, r *kmsg.AlterPartitionRequest) {
+		r.Topics[0].Partitions[0].NewEpochISR[1].BrokerID = 4
+	}
 	if code := alter(mutant.REP07, stale); code != 0 {
 		t.Errorf("REP-07 refuses an old partition epoch with %d", code)
 	}

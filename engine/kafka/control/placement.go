@@ -2,6 +2,7 @@ package control
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -105,11 +106,11 @@ func (p *placer) rack(name *string) *rack {
 func (p *placer) check(n int) error {
 	switch {
 	case n <= 0:
-		return fmt.Errorf("Invalid replication factor %d: the replication factor must be positive.", n)
+		return fmt.Errorf("replication factor %d: it must be positive", n)
 	case p.unfenced == 0:
-		return fmt.Errorf("All brokers are currently fenced.")
+		return errors.New("all brokers are currently fenced")
 	case n > p.total:
-		return fmt.Errorf("The target replication factor of %d cannot be reached because only %d broker(s) are registered.", n, p.total)
+		return fmt.Errorf("the target replication factor of %d cannot be reached because only %d broker(s) are registered", n, p.total)
 	}
 	return nil
 }

@@ -27,14 +27,22 @@ func refuse(e *kerr.Error, format string, args ...any) *refused {
 // (ReplicationControlManager.createTopics).
 func (c *controller) onCreateTopics(to Responder, req *kmsg.CreateTopicsRequest) {
 	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+	if len(req.Topics) > maxRecords {
+		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
+		return
+	}
+	named := map[string]int{}
+	for i := range req.Topics {
+		named[req.Topics[i].Topic]++
+	}
 	d := c.decide()
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic, out.NumPartitions, out.ReplicationFactor = t.Topic, -1, -1
 		out.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
-		bad := duplicateTopic(req, t.Topic)
-		if bad == nil {
+		bad := refuse(kerr.InvalidRequest, "Duplicate topic name.")
+		if named[t.Topic] == 1 {
 			bad = c.createTopic(d, t, &out)
 		}
 		if bad != nil {
@@ -46,24 +54,11 @@ func (c *controller) onCreateTopics(to Responder, req *kmsg.CreateTopicsRequest)
 		for i := range resp.Topics {
 			resp.Topics[i].TopicID = image.UUID{} // nothing was created
 		}
-	} else if len(d.records) > maxRecords || !d.commit() {
+	} else if !d.commit() {
 		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
 		return
 	}
 	c.answer(to, req, resp)
-}
-
-func duplicateTopic(req *kmsg.CreateTopicsRequest, name string) *refused {
-	n := 0
-	for i := range req.Topics {
-		if req.Topics[i].Topic == name {
-			n++
-		}
-	}
-	if n > 1 {
-		return refuse(kerr.InvalidRequest, "Duplicate topic name.")
-	}
-	return nil
 }
 
 func (c *controller) createTopic(d *decision, t *kmsg.CreateTopicsRequestTopic, out *kmsg.CreateTopicsResponseTopic) *refused {
@@ -86,6 +81,9 @@ func (c *controller) createTopic(d *decision, t *kmsg.CreateTopicsRequestTopic, 
 	if bad != nil {
 		return bad
 	}
+	if len(d.records)+len(set)+len(assignment) >= maxRecords {
+		return excessive()
+	}
 	id := c.newTopicID(d)
 	d.add(&image.TopicRecord{Name: t.Topic, TopicID: id})
 	for _, s := range set {
@@ -104,6 +102,10 @@ func (c *controller) createTopic(d *decision, t *kmsg.CreateTopicsRequestTopic, 
 		out.Configs = append(out.Configs, o)
 	}
 	return nil
+}
+
+func excessive() *refused {
+	return refuse(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")
 }
 
 func (c *controller) newTopicID(d *decision) image.UUID {
@@ -197,7 +199,7 @@ func (c *controller) assign(d *decision, t *kmsg.CreateTopicsRequestTopic) ([][]
 		factor = c.setting("default.replication.factor", 1)
 	}
 	if n > maxRecords {
-		return nil, refuse(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")
+		return nil, excessive()
 	}
 	return c.placeMany(d, n, factor)
 }
@@ -332,23 +334,25 @@ func (c *controller) onDeleteTopics(to Responder, req *kmsg.DeleteTopicsRequest)
 // onCreatePartitions adds partitions to topics.
 func (c *controller) onCreatePartitions(to Responder, req *kmsg.CreatePartitionsRequest) {
 	resp := req.ResponseKind().(*kmsg.CreatePartitionsResponse)
+	named := map[string]int{}
+	for i := range req.Topics {
+		named[req.Topics[i].Topic]++
+	}
 	d := c.decide()
 	for i := range req.Topics {
 		asked := &req.Topics[i]
 		out := kmsg.NewCreatePartitionsResponseTopic()
 		out.Topic = asked.Topic
-		bad := c.createPartitions(d, asked)
-		for k := range req.Topics[:i] {
-			if req.Topics[k].Topic == asked.Topic {
-				bad = refuse(kerr.InvalidRequest, "Duplicate topic name.")
-			}
+		bad := refuse(kerr.InvalidRequest, "Duplicate topic name.")
+		if named[asked.Topic] == 1 {
+			bad = c.createPartitions(d, asked)
 		}
 		if bad != nil {
 			out.ErrorCode, out.ErrorMessage = bad.code, &bad.why
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	if !req.ValidateOnly && (len(d.records) > maxRecords || !d.commit()) {
+	if !req.ValidateOnly && !d.commit() {
 		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
 		return
 	}
@@ -366,8 +370,8 @@ func (c *controller) createPartitions(d *decision, asked *kmsg.CreatePartitionsR
 		return refuse(kerr.InvalidPartitions, "Topic already has %d partition(s).", have)
 	case want < have:
 		return refuse(kerr.InvalidPartitions, "The topic %s currently has %d partition(s); %d would not be an increase.", t.Name, have, want)
-	case want-have > maxRecords:
-		return refuse(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")
+	case len(d.records)+want-have > maxRecords:
+		return excessive()
 	case asked.Assignment != nil && len(asked.Assignment) != want-have:
 		return refuse(kerr.InvalidReplicaAssignment, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
 			want-have, len(asked.Assignment))

@@ -10,7 +10,6 @@ import (
 	"trial/engine"
 	"trial/engine/kafka/control/image"
 	"trial/engine/kafka/control/quorum"
-	"trial/engine/kafka/control/tinyworld"
 	"trial/engine/kafka/plog"
 	"trial/engine/kafka/view"
 	"trial/internal/wire"
@@ -19,12 +18,11 @@ import (
 // testNode is a program with nothing but the control plane, and optionally a
 // broker's lifecycle: registration and heartbeats.
 type testNode struct {
-	w     *testWorld
-	h     engine.Host
-	cfg   Config
-	node  *Node
-	ch    *Channel
-	alive bool
+	w    *testWorld
+	h    engine.Host
+	cfg  Config
+	node *Node
+	ch   *Channel
 
 	broker testBroker
 }
@@ -219,9 +217,9 @@ func registerReq(id int32, inc [16]byte, previous int64) *kmsg.BrokerRegistratio
 // testWorld is a cluster of test nodes; the rules of the quorum are checked on
 // every fact.
 type testWorld struct {
-	*tinyworld.World
+	*tinyWorld
 	t        *testing.T
-	nodes    []*tinyworld.Node
+	nodes    []*machine
 	brokers  bool
 	previous map[int32]int64
 	rules    *rules
@@ -230,14 +228,14 @@ type testWorld struct {
 type option func(*Config)
 
 func newWorld(t *testing.T, seed uint64, voters, all int, brokers bool, opts ...option) *testWorld {
-	w := &testWorld{World: tinyworld.New(seed), t: t, brokers: brokers, previous: map[int32]int64{}, rules: newRules(t, voters)}
+	w := &testWorld{tinyWorld: newTinyWorld(seed), t: t, brokers: brokers, previous: map[int32]int64{}, rules: newRules(t, voters)}
 	w.OnFact = w.rules.on
 	if testing.Verbose() {
 		w.OnLog = func(_ engine.NodeID, line string) { t.Log(line) }
 	}
 	var vs []Voter
 	for i := 1; i <= voters; i++ {
-		vs = append(vs, Voter{ID: int32(i), Addr: tinyworld.Addr(engine.NodeID(i), 1)})
+		vs = append(vs, Voter{ID: int32(i), Addr: tinyAddr(engine.NodeID(i), 1)})
 	}
 	for i := 1; i <= all; i++ {
 		cfg := Config{NodeID: int32(i), ClusterID: "test-cluster", Voters: vs}

@@ -1,6 +1,7 @@
 package plog
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -148,14 +149,8 @@ func (p *producer) view() Producer {
 
 func (ps *producers) view() []Producer {
 	list := make([]Producer, 0, len(ps.byID))
-	for _, p := range ps.byID {
-		list = append(list, p.view())
+	for _, id := range slices.Sorted(maps.Keys(ps.byID)) {
+		list = append(list, ps.byID[id].view())
 	}
-	slices.SortFunc(list, func(a, b Producer) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
 	return list
 }

@@ -21,7 +21,7 @@ func TestLocateGivesWholeBatchesWithinItsBounds(t *testing.T) {
 	if b.l.Segments() != 3 {
 		t.Fatalf("%d segments of batches of %d bytes", b.l.Segments(), size)
 	}
-	const all = math.MaxInt64
+	const all = math.MaxInt32
 	for name, c := range map[string]struct {
 		offset     int64
 		maxBytes   int

@@ -291,6 +291,7 @@ func TestTruncatedSegmentsStayAway(t *testing.T) {
 		b.h.settle()
 		b.l.TruncateTo(1, nil)
 		b.put(batch(2, 60), 0)
+		b.h.settle()
 		b.l.Sync(nil)
 		b.h.settle()
 		reopen(t, b.h.crash(true), Config{}).offsets(0, 2, 2)

@@ -36,7 +36,6 @@ type entry struct {
 	epoch      int32
 	crc        uint32
 	seq        int32
-	numRecords int32
 	prodEpoch  int16
 	attributes uint8
 }
@@ -45,7 +44,7 @@ func entryOf(b record.Batch, pos int64) entry {
 	return entry{
 		base: b.BaseOffset(), maxTs: b.MaxTimestamp(), producer: b.ProducerID(), pos: int32(pos), size: int32(b.Size()),
 		delta: b.LastOffsetDelta(), epoch: b.LeaderEpoch(), crc: b.CRC(), seq: b.BaseSequence(),
-		numRecords: b.NumRecords(), prodEpoch: b.ProducerEpoch(), attributes: uint8(b.Attributes()),
+		prodEpoch: b.ProducerEpoch(), attributes: uint8(b.Attributes()),
 	}
 }
 

@@ -97,7 +97,7 @@ func (d *Def) Check(value string) error {
 	if ok {
 		return nil
 	}
-	return fmt.Errorf("Invalid value %s for configuration %s: must be %s", value, d.Name, want)
+	return fmt.Errorf("invalid value %s for configuration %s: must be %s", value, d.Name, want)
 }
 
 func (d *Def) allows(word string) bool {

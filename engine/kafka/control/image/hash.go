@@ -47,7 +47,7 @@ func hashConfig(k ResourceKey, c ConfigEntry) uint64 {
 }
 
 func hashFeature(f Feature) uint64 {
-	m := FeatureLevel{Name: f.Name, Level: f.Level}
+	m := FeatureLevel(f)
 	return fnv(m.appendBody([]byte{'f'}))
 }
 

@@ -85,7 +85,7 @@ type waiter struct {
 func New(h engine.Host, cfg Config, log *plog.Log) *Member {
 	cfg = cfg.normal()
 	cfg.Voters = slices.Clone(cfg.Voters)
-	slices.SortFunc(cfg.Voters, func(a, b Voter) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(cfg.Voters, func(a, b Voter) int { return cmp.Compare(a.ID, b.ID) })
 	m := &Member{h: h, cfg: cfg, log: log, rng: h.Stream("quorum"), voter: cfg.isVoter(cfg.NodeID), leader: -1, vote: -1}
 	m.OnChange, m.OnCommit, m.OnFatal = func() {}, func() {}, func(error) {}
 	m.timer.Fire = m.onTimeout

@@ -1,4 +1,4 @@
-package tinyworld
+package control
 
 import (
 	"path"
@@ -22,6 +22,7 @@ type disk struct {
 	open           map[engine.FileID]*file
 	lastID         engine.FileID
 	busy           clock.Instant
+	broken         bool // every operation fails
 }
 
 func newDisk() *disk {
@@ -64,6 +65,10 @@ func sortedKeys[V any](m map[string]V) []string {
 // do carries out an operation.
 func (d *disk) do(op *engine.DiskOp) {
 	op.N, op.Err, op.Entries = 0, nil, nil
+	if d.broken {
+		op.Err = engine.ErrIO
+		return
+	}
 	switch op.Kind {
 	case engine.OpOpen, engine.OpCreate, engine.OpStat, engine.OpList, engine.OpRename, engine.OpRemove, engine.OpMkdir, engine.OpSyncDir:
 		d.doName(op)
@@ -218,7 +223,7 @@ func (d *disk) syncDir(dir string) {
 }
 
 // Clone returns the content of a file on the node's disk, for tests.
-func (n *Node) File(name string) ([]byte, bool) {
+func (n *machine) File(name string) ([]byte, bool) {
 	f := n.disk.names[name]
 	if f == nil {
 		return nil, false

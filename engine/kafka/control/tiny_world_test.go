@@ -1,17 +1,10 @@
-// Package tinyworld is a small deterministic world for the tests of the control
-// plane: nodes with a disk each, connections between them, one timeline. The
-// whole simulator does all of this better; it lies above the engine, and the
-// engine's own tests need something beside it.
-//
-// # Invariants
-//
-//   - one seed, one run
-//   - no event reaches a dead incarnation
-//   - a power failure keeps exactly what was synced, or that and an arbitrary
-//     part of the rest; a kill keeps what operations completed
-//
-// Not here: a public simulator, file regions, offloaded jobs of modelled cost.
-package tinyworld
+package control
+
+// A small deterministic world for the tests of this package: machines with a disk
+// each, connections between them, one timeline. The whole simulator lies above the
+// engine; the engine's own tests need something beside it. No event reaches a dead
+// incarnation; a power failure keeps what was synced, or that and an arbitrary part
+// of the rest; a kill keeps what operations completed.
 
 import (
 	"container/heap"
@@ -21,8 +14,8 @@ import (
 	"trial/engine"
 )
 
-// World is the timeline and everything on it.
-type World struct {
+// tinyWorld is the timeline and everything on it.
+type tinyWorld struct {
 	// OnFact hears every fact that a node emits. Nodes are observed if it is set.
 	OnFact func(node engine.NodeID, f engine.Fact)
 	// OnLog hears the log lines of nodes; nil drops them.
@@ -32,7 +25,7 @@ type World struct {
 	now   clock.Instant
 	seq   uint64
 	queue eventQueue
-	nodes []*Node
+	nodes []*machine
 	cut   map[[2]engine.NodeID]bool
 	seed  uint64
 
@@ -40,16 +33,16 @@ type World struct {
 	Events int
 }
 
-type event struct {
+type tinyEvent struct {
 	at    clock.Instant
 	seq   uint64
-	node  *Node // nil: the world's own
+	node  *machine // nil: the world's own
 	inc   engine.Incarnation
 	run   func()
 	index int
 }
 
-type eventQueue []*event
+type eventQueue []*tinyEvent
 
 func (q eventQueue) Len() int { return len(q) }
 func (q eventQueue) Less(i, j int) bool {
@@ -58,7 +51,7 @@ func (q eventQueue) Less(i, j int) bool {
 func (q eventQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i]; q[i].index, q[j].index = i, j }
 
 // Push implements heap.Interface.
-func (q *eventQueue) Push(x any) { e := x.(*event); e.index = len(*q); *q = append(*q, e) }
+func (q *eventQueue) Push(x any) { e := x.(*tinyEvent); e.index = len(*q); *q = append(*q, e) }
 
 // Pop implements heap.Interface.
 func (q *eventQueue) Pop() any {
@@ -69,20 +62,20 @@ func (q *eventQueue) Pop() any {
 	return e
 }
 
-// New makes an empty world.
-func New(seed uint64) *World {
-	return &World{rng: engine.NewStream(seed, "tinyworld"), seed: seed, cut: map[[2]engine.NodeID]bool{}, Probes: map[string]int{}}
+// newTinyWorld makes an empty world.
+func newTinyWorld(seed uint64) *tinyWorld {
+	return &tinyWorld{rng: engine.NewStream(seed, "tinyworld"), seed: seed, cut: map[[2]engine.NodeID]bool{}, Probes: map[string]int{}}
 }
 
 // Now is the instant of the current event.
-func (w *World) Now() clock.Instant { return w.now }
+func (w *tinyWorld) Now() clock.Instant { return w.now }
 
 // Rand is the stream from which a test may draw its faults.
-func (w *World) Rand() *engine.Stream { return w.rng }
+func (w *tinyWorld) Rand() *engine.Stream { return w.rng }
 
-func (w *World) at(t clock.Instant, n *Node, run func()) *event {
+func (w *tinyWorld) at(t clock.Instant, n *machine, run func()) *tinyEvent {
 	w.seq++
-	e := &event{at: t, seq: w.seq, node: n, run: run}
+	e := &tinyEvent{at: t, seq: w.seq, node: n, run: run}
 	if n != nil {
 		e.inc = n.inc
 	}
@@ -91,14 +84,14 @@ func (w *World) at(t clock.Instant, n *Node, run func()) *event {
 }
 
 // After runs f after d.
-func (w *World) After(d clock.Duration, f func()) { w.at(w.now.Add(d), nil, f) }
+func (w *tinyWorld) After(d clock.Duration, f func()) { w.at(w.now.Add(d), nil, f) }
 
 // Step does the next event; false if there is none.
-func (w *World) Step() bool {
+func (w *tinyWorld) Step() bool {
 	if len(w.queue) == 0 {
 		return false
 	}
-	e := heap.Pop(&w.queue).(*event)
+	e := heap.Pop(&w.queue).(*tinyEvent)
 	w.now = e.at
 	w.Events++
 	if e.node != nil && (!e.node.alive || e.inc != e.node.inc) {
@@ -114,7 +107,7 @@ func (w *World) Step() bool {
 }
 
 // Run goes on for d.
-func (w *World) Run(d clock.Duration) {
+func (w *tinyWorld) Run(d clock.Duration) {
 	end := w.now.Add(d)
 	for len(w.queue) > 0 && w.queue[0].at <= end {
 		w.Step()
@@ -123,7 +116,7 @@ func (w *World) Run(d clock.Duration) {
 }
 
 // Until runs until cond holds, at most for d; it reports whether it held.
-func (w *World) Until(d clock.Duration, cond func() bool) bool {
+func (w *tinyWorld) Until(d clock.Duration, cond func() bool) bool {
 	end := w.now.Add(d)
 	for !cond() {
 		if len(w.queue) == 0 || w.queue[0].at > end {
@@ -136,17 +129,17 @@ func (w *World) Until(d clock.Duration, cond func() bool) bool {
 }
 
 // Add makes a node "n<id>" that runs what boot returns. It is not started.
-func (w *World) Add(id engine.NodeID, boot func() engine.Program) *Node {
-	n := &Node{w: w, id: id, boot: boot, disk: newDisk()}
+func (w *tinyWorld) Add(id engine.NodeID, boot func() engine.Program) *machine {
+	n := &machine{w: w, id: id, boot: boot, disk: newDisk()}
 	w.nodes = append(w.nodes, n)
 	return n
 }
 
 // Cut stops everything from a to b until Heal.
-func (w *World) Cut(a, b engine.NodeID) { w.cut[[2]engine.NodeID{a, b}] = true }
+func (w *tinyWorld) Cut(a, b engine.NodeID) { w.cut[[2]engine.NodeID{a, b}] = true }
 
 // Isolate cuts a node off from all others.
-func (w *World) Isolate(id engine.NodeID) {
+func (w *tinyWorld) Isolate(id engine.NodeID) {
 	for _, o := range w.nodes {
 		if o.id != id {
 			w.Cut(id, o.id)
@@ -156,12 +149,12 @@ func (w *World) Isolate(id engine.NodeID) {
 }
 
 // Heal restores all links.
-func (w *World) Heal() { clear(w.cut) }
+func (w *tinyWorld) Heal() { clear(w.cut) }
 
-func (w *World) byAddr(addr string) (*Node, engine.ListenerID) {
+func (w *tinyWorld) byAddr(addr string) (*machine, engine.ListenerID) {
 	for _, n := range w.nodes {
 		for l := range engine.ListenerID(2) {
-			if addr == Addr(n.id, l) {
+			if addr == tinyAddr(n.id, l) {
 				return n, l
 			}
 		}
@@ -169,7 +162,7 @@ func (w *World) byAddr(addr string) (*Node, engine.ListenerID) {
 	return nil, 0
 }
 
-// Addr is the address of a node's listener.
-func Addr(id engine.NodeID, l engine.ListenerID) string {
+// tinyAddr is the address of a node's listener.
+func tinyAddr(id engine.NodeID, l engine.ListenerID) string {
 	return fmt.Sprintf("n%d:%d", id, 9092+int(l))
 }

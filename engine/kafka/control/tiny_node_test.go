@@ -1,4 +1,4 @@
-package tinyworld
+package control
 
 import (
 	"container/heap"
@@ -8,9 +8,9 @@ import (
 	"trial/engine"
 )
 
-// Node is a machine: it implements engine.Host for its running program.
-type Node struct {
-	w       *World
+// machine is a node: it implements engine.Host for its running program.
+type machine struct {
+	w       *tinyWorld
 	id      engine.NodeID
 	boot    func() engine.Program
 	inc     engine.Incarnation
@@ -30,16 +30,16 @@ type Node struct {
 }
 
 // ID is the node's id.
-func (n *Node) ID() engine.NodeID { return n.id }
+func (n *machine) ID() engine.NodeID { return n.id }
 
 // Alive reports whether a program runs.
-func (n *Node) Alive() bool { return n.alive }
+func (n *machine) Alive() bool { return n.alive }
 
 // Program is the running program.
-func (n *Node) Program() engine.Program { return n.prog }
+func (n *machine) Program() engine.Program { return n.prog }
 
 // Start boots a new incarnation.
-func (n *Node) Start() {
+func (n *machine) Start() {
 	if n.alive {
 		return
 	}
@@ -53,29 +53,29 @@ func (n *Node) Start() {
 }
 
 // Kill ends the process; its disk keeps what completed.
-func (n *Node) Kill() { n.die(engine.ErrReset) }
+func (n *machine) Kill() { n.die(engine.ErrReset) }
 
 // PowerFail ends the machine; its disk keeps what was synced, and with lose false
 // an arbitrary part of the rest.
-func (n *Node) PowerFail(lose bool) {
+func (n *machine) PowerFail(lose bool) {
 	n.die(nil)
 	n.disk.powerFail(lose, n.w.rng)
 }
 
 // Pause freezes the process; Resume lets it go on.
-func (n *Node) Pause() { n.paused = true }
+func (n *machine) Pause() { n.paused = true }
 
 // Resume ends a pause.
-func (n *Node) Resume() { n.paused = false }
+func (n *machine) Resume() { n.paused = false }
 
 // Stop asks for an orderly end.
-func (n *Node) Stop() {
+func (n *machine) Stop() {
 	if n.alive {
 		n.w.at(n.w.now, n, func() { n.prog.Stop() })
 	}
 }
 
-func (n *Node) die(why error) {
+func (n *machine) die(why error) {
 	if !n.alive {
 		return
 	}
@@ -90,12 +90,12 @@ func (n *Node) die(why error) {
 
 // The host's methods.
 
-func (n *Node) Node() engine.NodeID             { return n.id }
-func (n *Node) Incarnation() engine.Incarnation { return n.inc }
-func (n *Node) Now() clock.Instant              { return n.w.now }
-func (n *Node) WallMs() int64                   { return 1_700_000_000_000 + n.w.now.Ms() }
+func (n *machine) Node() engine.NodeID             { return n.id }
+func (n *machine) Incarnation() engine.Incarnation { return n.inc }
+func (n *machine) Now() clock.Instant              { return n.w.now }
+func (n *machine) WallMs() int64                   { return 1_700_000_000_000 + n.w.now.Ms() }
 
-func (n *Node) Stream(name string) *engine.Stream {
+func (n *machine) Stream(name string) *engine.Stream {
 	s := n.streams[name]
 	if s == nil {
 		s = engine.NewStream(n.w.seed, fmt.Sprintf("n%d/%d/%s", n.id, n.inc, name))
@@ -104,7 +104,7 @@ func (n *Node) Stream(name string) *engine.Stream {
 	return s
 }
 
-func (n *Node) SetTimer(t *engine.Timer, at clock.Instant) {
+func (n *machine) SetTimer(t *engine.Timer, at clock.Instant) {
 	n.StopTimer(t)
 	e := n.w.at(max(at, n.w.now), n, nil)
 	e.run = func() {
@@ -114,51 +114,51 @@ func (n *Node) SetTimer(t *engine.Timer, at clock.Instant) {
 	t.Host = engine.HostTimer{At: at, Index: 1, Owner: e}
 }
 
-func (n *Node) StopTimer(t *engine.Timer) {
+func (n *machine) StopTimer(t *engine.Timer) {
 	if t.Host.Index == 0 {
 		return
 	}
-	if e := t.Host.Owner.(*event); e.index >= 0 {
+	if e := t.Host.Owner.(*tinyEvent); e.index >= 0 {
 		heap.Remove(&n.w.queue, e.index)
 	}
 	t.Host.Index = 0
 }
 
-func (n *Node) Buf(size int) *engine.Buf     { return n.pool.Get(size) }
-func (n *Node) Release(b *engine.Buf)        { n.pool.Put(b) }
-func (n *Node) Volumes() int                 { return 1 }
-func (n *Node) Observed() bool               { return n.w.OnFact != nil }
-func (n *Node) Site(string) *engine.Site     { return nil }
-func (n *Node) Probe(name string)            { n.w.Probes[name]++ }
-func (n *Node) Listen(l engine.ListenerID)   { n.listens[l] = true }
-func (n *Node) Unmute(c engine.ConnID)       { n.answered(c) }
-func (n *Node) SetWindow(engine.ConnID, int) {}
+func (n *machine) Buf(size int) *engine.Buf     { return n.pool.Get(size) }
+func (n *machine) Release(b *engine.Buf)        { n.pool.Put(b) }
+func (n *machine) Volumes() int                 { return 1 }
+func (n *machine) Observed() bool               { return n.w.OnFact != nil }
+func (n *machine) Site(string) *engine.Site     { return nil }
+func (n *machine) Probe(name string)            { n.w.Probes[name]++ }
+func (n *machine) Listen(l engine.ListenerID)   { n.listens[l] = true }
+func (n *machine) Unmute(c engine.ConnID)       { n.answered(c) }
+func (n *machine) SetWindow(engine.ConnID, int) {}
 
-func (n *Node) Emit(f engine.Fact) {
+func (n *machine) Emit(f engine.Fact) {
 	if n.w.OnFact != nil {
 		n.w.OnFact(n.id, f)
 	}
 }
 
-func (n *Node) Logf(l engine.Level, format string, args ...any) {
+func (n *machine) Logf(l engine.Level, format string, args ...any) {
 	if n.w.OnLog != nil {
 		n.w.OnLog(n.id, fmt.Sprintf("%v n%d: %s", n.w.now, n.id, fmt.Sprintf(format, args...)))
 	}
 }
 
-func (n *Node) Offload(j *engine.Job) {
+func (n *machine) Offload(j *engine.Job) {
 	n.w.at(n.w.now.Add(clock.Microsecond), n, func() {
 		j.Run()
 		j.Done()
 	})
 }
 
-func (n *Node) Exit(err error) {
+func (n *machine) Exit(err error) {
 	n.Exited, n.ExitErr = true, err
 	n.die(engine.ErrClosed)
 }
 
-func (n *Node) Disk(op *engine.DiskOp) {
+func (n *machine) Disk(op *engine.DiskOp) {
 	lat := clock.Duration(20+n.w.rng.N(100)) * clock.Microsecond
 	if op.Kind == engine.OpSyncFile || op.Kind == engine.OpSyncDir {
 		lat += clock.Duration(n.w.rng.N(2000)) * clock.Microsecond

@@ -1,4 +1,4 @@
-package tinyworld
+package control
 
 import (
 	"trial/clock"
@@ -7,7 +7,7 @@ import (
 
 // end is one end of a connection.
 type end struct {
-	n        *Node
+	n        *machine
 	inc      engine.Incarnation
 	id       engine.ConnID
 	handler  engine.ConnHandler
@@ -35,7 +35,7 @@ type item struct {
 
 // carry brings something from a node to another, later while the link is cut or
 // the receiver is paused.
-func (w *World) carry(from, to *Node, inc engine.Incarnation, l *lane, run func()) {
+func (w *tinyWorld) carry(from, to *machine, inc engine.Incarnation, l *lane, run func()) {
 	at := max(w.now.Add(clock.Duration(100+w.rng.N(400))*clock.Microsecond), l.last.Add(1))
 	l.last = at
 	it := &item{run: run}
@@ -46,7 +46,7 @@ func (w *World) carry(from, to *Node, inc engine.Incarnation, l *lane, run func(
 	})
 }
 
-func (w *World) drain(from, to *Node, inc engine.Incarnation, l *lane) {
+func (w *tinyWorld) drain(from, to *machine, inc engine.Incarnation, l *lane) {
 	for len(l.items) > 0 && l.items[0].due {
 		if to.alive && to.inc == inc && (w.cut[[2]engine.NodeID{from.id, to.id}] || to.paused) {
 			w.at(w.now.Add(20*clock.Millisecond), nil, func() { w.drain(from, to, inc, l) })
@@ -60,7 +60,7 @@ func (w *World) drain(from, to *Node, inc engine.Incarnation, l *lane) {
 	}
 }
 
-func (n *Node) newEnd(h engine.ConnHandler) *end {
+func (n *machine) newEnd(h engine.ConnHandler) *end {
 	n.lastID++
 	e := &end{n: n, inc: n.inc, id: n.lastID, handler: h}
 	n.conns[e.id] = e
@@ -69,7 +69,7 @@ func (n *Node) newEnd(h engine.ConnHandler) *end {
 }
 
 // Dial implements engine.Host.
-func (n *Node) Dial(addr string, h engine.ConnHandler) engine.ConnID {
+func (n *machine) Dial(addr string, h engine.ConnHandler) engine.ConnID {
 	e := n.newEnd(h)
 	to, l := n.w.byAddr(addr)
 	if to == nil {
@@ -112,7 +112,7 @@ func (n *Node) Dial(addr string, h engine.ConnHandler) engine.ConnID {
 	return e.id
 }
 
-func (n *Node) later(e *end, err error) {
+func (n *machine) later(e *end, err error) {
 	n.w.at(n.w.now.Add(100*clock.Microsecond), n, func() { e.finish(err) })
 }
 
@@ -148,7 +148,7 @@ func (e *end) peerGone(err error) {
 }
 
 // Send implements engine.Host.
-func (n *Node) Send(c engine.ConnID, b *engine.Buf) {
+func (n *machine) Send(c engine.ConnID, b *engine.Buf) {
 	e := n.conns[c]
 	data := append([]byte(nil), b.B...)
 	n.pool.Put(b)
@@ -165,7 +165,7 @@ func (n *Node) Send(c engine.ConnID, b *engine.Buf) {
 }
 
 // SendParts implements engine.Host for buffers only.
-func (n *Node) SendParts(c engine.ConnID, parts []engine.Part) {
+func (n *machine) SendParts(c engine.ConnID, parts []engine.Part) {
 	whole := n.pool.Get(64)
 	for _, p := range parts {
 		whole.B = append(whole.B, p.Buf.B...)
@@ -198,7 +198,7 @@ func (e *end) deliver() {
 }
 
 // answered lets the next request of an accepted connection in.
-func (n *Node) answered(c engine.ConnID) {
+func (n *machine) answered(c engine.ConnID) {
 	e := n.conns[c]
 	if e == nil || !e.accepted || !e.busy {
 		return
@@ -208,7 +208,7 @@ func (n *Node) answered(c engine.ConnID) {
 }
 
 // Close implements engine.Host.
-func (n *Node) Close(c engine.ConnID) {
+func (n *machine) Close(c engine.ConnID) {
 	if e := n.conns[c]; e != nil && !e.closed {
 		e.closed = true
 		e.drop()
