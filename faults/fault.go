@@ -30,13 +30,12 @@ const (
 
 // shape says which parts a fault of an action has.
 type shape struct {
-	action        Action
-	sides         int  // groups: 1, or 2 around "|" or ">"
-	oneWay        bool // "a > b" allowed
-	span, by      bool // "for D", "by D"
-	class         bool // "hold CLASS from TARGET"
-	loses, downs  bool // may lose unsynced bytes; takes the process down
-	minFor, maxOf clock.Duration
+	action       Action
+	sides        int  // groups: 1, or 2 around "|" or ">"
+	oneWay       bool // "a > b" allowed
+	span, by     bool // "for D", "by D"
+	class        bool // "hold CLASS from TARGET"
+	loses, downs bool // may lose unsynced bytes; takes the process down
 }
 
 var shapes = [...]shape{

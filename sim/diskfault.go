@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"trial/clock"
 	"trial/disk/simdisk"
 	"trial/engine"
 )
@@ -9,6 +10,13 @@ import (
 func (w *World) SlowDisk(id engine.NodeID, v engine.VolumeID, factor int64) {
 	w.fault(id, "slow-disk", int64(v), factor)
 	w.Volume(id, v).Slow(factor)
+}
+
+// DelayDisk makes every operation on a volume take that much longer, and every
+// sync syncs longer besides; zeros end that.
+func (w *World) DelayDisk(id engine.NodeID, v engine.VolumeID, all, syncs clock.Duration) {
+	w.fault(id, "delay-disk", int64(v), int64(all), int64(syncs))
+	w.Volume(id, v).Delay(all, syncs)
 }
 
 // FailNextAppend makes the next append or write on a volume fail.

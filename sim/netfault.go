@@ -48,6 +48,7 @@ func (w *World) HealAll() {
 	for _, a := range w.nodes {
 		for _, b := range w.nodes {
 			w.net.Slow(a.index, b.index, 1)
+			w.net.Delay(a.index, b.index, 0)
 			w.net.Heal(a.index, b.index)
 			w.net.Unclog(a.index, b.index)
 		}
@@ -79,6 +80,12 @@ func (w *World) Unclog(a, b []engine.NodeID) {
 func (w *World) SlowLink(a, b engine.NodeID, factor int64) {
 	w.fault(a, "slow-link", int64(b), factor)
 	w.net.Slow(w.node(a).index, w.node(b).index, factor)
+}
+
+// DelayLink makes everything from a to b take that much longer; 0 ends that.
+func (w *World) DelayLink(a, b engine.NodeID, by clock.Duration) {
+	w.fault(a, "delay-link", int64(b), int64(by))
+	w.net.Delay(w.node(a).index, w.node(b).index, by)
 }
 
 // ResetConns breaks every connection between a and b, and tells how many.

@@ -265,10 +265,10 @@ type Count struct {
 // hit counts as the probe "buggify." and its name.
 func (w *World) Probes() []Count {
 	counts := make([]Count, 0, len(w.probes))
-	for name, times := range w.probes {
+	for name, times := range w.probes { // unordered: sorted below, names differ
 		counts = append(counts, Count{name, times})
 	}
-	slices.SortFunc(counts, func(a, b Count) int {
+	slices.SortStableFunc(counts, func(a, b Count) int {
 		if a.Name < b.Name {
 			return -1
 		}

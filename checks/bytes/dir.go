@@ -43,7 +43,7 @@ func Segments(d checks.Disk, node int32, dir string) []Segment {
 			list = append(list, Segment{base, f.Path, d.Read(node, f)})
 		}
 	}
-	slices.SortFunc(list, func(a, b Segment) int { return cmp.Compare(a.Base, b.Base) })
+	slices.SortStableFunc(list, func(a, b Segment) int { return cmp.Compare(a.Base, b.Base) })
 	return list
 }
 

@@ -21,6 +21,7 @@ func (j *Judge) onPartition(n int, f *view.PartitionRegistered) {
 		known: !f.Removed, offset: f.Offset, leader: f.Leader, leaderEpoch: f.LeaderEpoch, partitionEpoch: f.PartitionEpoch,
 		replicas: slices.Clone(f.Replicas), isr: slices.Clone(f.ISR), elr: slices.Clone(f.ELR), uncleanEpoch: was.uncleanEpoch,
 	}
+	p.accepted = slices.DeleteFunc(p.accepted, func(a acceptedISR) bool { return a.partitionEpoch <= f.PartitionEpoch })
 	j.fencing = true
 	if f.Removed {
 		return
@@ -184,6 +185,9 @@ func (j *Judge) onAccepted(n int, f *view.AlterPartitionAccepted) {
 	if f.AskedLeaderEpoch != f.LeaderEpoch || f.AskedPartitionEpoch != f.PartEpochNow {
 		j.r.w8.Fail(-1, j.now, []string{p.name}, "controller n%d accepted the ISR change of n%d for %s made at leader epoch %d and partition epoch %d, while it is at %d and %d",
 			j.id(n), f.Broker, p.name, f.AskedLeaderEpoch, f.AskedPartitionEpoch, f.LeaderEpoch, f.PartEpochNow)
+	}
+	if f.PartEpochNow >= p.reg.partitionEpoch {
+		p.accepted = append(p.accepted, acceptedISR{f.PartEpochNow + 1, f.ISR})
 	}
 	for _, m := range f.ISR {
 		j.r.w9.Evaluated++

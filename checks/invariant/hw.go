@@ -73,7 +73,7 @@ func (j *Judge) quorumSuperset(n int, p *partition, r *replica, f *view.HWMoved)
 	}
 	for _, list := range [2][]int32{p.reg.isr, p.reg.elr} {
 		for _, m := range list {
-			if !has(f.MaximalISR, m) {
+			if !has(f.MaximalISR, m) && p.member(m) {
 				j.r.w4.Fail(-1, j.now, p.where(f.To),
 					"n%d moved the high watermark of %s to %d counting replicas %v, but the controller's in-sync replicas (partition epoch %d) include n%d",
 					j.id(n), p.name, f.To, f.MaximalISR, p.reg.partitionEpoch, m)

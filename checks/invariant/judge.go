@@ -89,6 +89,10 @@ type partition struct {
 	led   int32          // highest leader epoch that began
 	dups  map[int64]bool // bases that a leader answered as duplicates
 
+	// accepted are the ISR changes that a controller took and no node has shown as
+	// committed yet: what the controller sees may already be one of them.
+	accepted []acceptedISR
+
 	before     []int32 // ISR before the latest unclean election
 	unresolved bool    // whether one of them was alive is not known yet
 	alive      int32   // who was; -1 nobody
@@ -101,6 +105,11 @@ type registration struct {
 	leaderEpoch, partitionEpoch int32
 	replicas, isr, elr          []int32
 	uncleanEpoch                int32 // latest leader epoch that an unclean election began; -1 none
+}
+
+type acceptedISR struct {
+	partitionEpoch int32
+	members        []view.ISRMember
 }
 
 type applied struct {
@@ -159,6 +168,19 @@ func (p *partition) needed() int {
 		return min(n, len(p.reg.replicas))
 	}
 	return int(p.topic.Needed())
+}
+
+// member reports whether a broker is surely in the controller's ISR or ELR.
+func (p *partition) member(id int32) bool {
+	if !has(p.reg.isr, id) && !has(p.reg.elr, id) {
+		return false
+	}
+	for i := range p.accepted {
+		if !slices.ContainsFunc(p.accepted[i].members, func(m view.ISRMember) bool { return m.Broker == id }) {
+			return false
+		}
+	}
+	return true
 }
 
 // OnFact judges one fact. Facts of one node arrive in the order of their emission.

@@ -117,6 +117,13 @@ func TestReplicationRules(t *testing.T) {
 			w.fetched(1, 0, 2, 3)
 			w.advance(1, 0, 2, 1, 2)
 		}},
+		{name: "W4 silent: a shrink was accepted, and the leader hears of it before anybody applies it", tell: func(w *world) {
+			w.fact(1, view.AlterPartitionAccepted{TP: tp, Broker: 1, AskedPartitionEpoch: 1, PartEpochNow: 1, ISR: []view.ISRMember{{Broker: 1, Epoch: 1}, {Broker: 2, Epoch: 2}}})
+			w.append(0, 1, 2)
+			w.fetched(1, 0, 2)
+			w.advance(1, 0, 1, 1, 2)
+			w.isr(1, 0, 1, 2)
+		}},
 		{name: "W5 leader's high watermark falls", want: []string{"W5"}, tell: func(w *world) {
 			w.replicated(1, 0, 2, 3)
 			w.advance(1, 0, 0, 1, 2, 3)

@@ -177,7 +177,7 @@ func (j *Judge) complete(p *partition, n int, when string) {
 		return
 	}
 	r := &p.reps[n]
-	if !has(p.reg.isr, j.id(n)) && !has(p.reg.elr, j.id(n)) || !r.open || r.lossy {
+	if !p.member(j.id(n)) || !r.open || r.lossy {
 		return
 	}
 	if p.reg.uncleanEpoch > p.led {

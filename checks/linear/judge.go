@@ -67,6 +67,12 @@ func (m *model) sort(p *part, size int64) (appends, lists []place) {
 		a.comp = min(a.comp, s.comp)
 		a.byList = min(a.byList, s.compByList)
 	}
+	for _, d := range p.deliveries {
+		if d.pos < int64(len(p.lineage)) && p.lineage[d.pos] == d.send {
+			a := &appends[d.pos] // it was in the log by then, and so was all below it
+			a.comp = min(a.comp, d.seq)
+		}
+	}
 	for _, l := range p.lists {
 		a := &lists[l.value]
 		a.inv = max(a.inv, l.inv)

@@ -74,6 +74,12 @@ func TestJudgeAndSearchSpeakAndTheirNeighboursAreSilent(t *testing.T) {
 			h.Done(h.Send(a, All), history.Info, -1)
 			h.Dump(At(a, 0), At(b, 0))
 		}},
+		{name: "delivered before a lower one was sent", bad: true, tell: func(h *H) {
+			h.Send(b, All)
+			h.Deliver(1, 1, b, 0)
+			h.Send(a, One)
+			h.Dump(At(a, 0), At(b, 0))
+		}},
 		{name: "acks=1 binds nobody", tell: func(h *H) {
 			h.Sent(a, One, 0)
 			h.Latest(0, 0)
@@ -149,29 +155,45 @@ func TestSearchOverBudgetIsExhaustedNeverAPass(t *testing.T) {
 	}
 }
 
-func TestWindowsAreCutAtQuiescentPointsAndCarryTheState(t *testing.T) {
-	h := New()
-	var log []Slot
-	for i := range 100 {
-		id := ID(1, uint64(i))
-		h.Sent(id, All, int64(i))
-		h.Latest(int64(i+1), 0)
-		log = append(log, At(id, 0))
+func TestWindowsCutTheLineageAndCarryTheState(t *testing.T) {
+	tell := func(late bool) *H { // never quiescent: one query stays open over everything
+		h := New()
+		var log []Slot
+		q := h.Ask(-1, false)
+		for i := range 100 {
+			id := ID(1, uint64(i))
+			if late && i == 10 {
+				id = ID(2, 0) // sent after everything else was acknowledged
+			} else {
+				h.Sent(id, All, int64(i))
+			}
+			h.Latest(int64(i+1), 0)
+			log = append(log, At(id, 0))
+		}
+		h.Told(q, 50, 0)
+		if late {
+			h.Done(h.Send(ID(2, 0), All), history.Info, -1)
+		}
+		h.Dump(log...)
+		return h
 	}
-	h.Dump(log...)
-	o := Search(Input{History: &h.History}, Options{MaxOps: 20})
+	o := Search(Input{History: &tell(false).History}, Options{MaxOps: 20})
 	if o.Findings.Failed() || o.Exhausted > 0 || o.Windows < 10 {
 		t.Errorf("%v %v", o, o.Findings.Violations())
 	}
-	g := New() // never quiescent: one query stays open over everything
-	q := g.Ask(-1, false)
-	for i := range 100 {
-		g.Sent(ID(1, uint64(i)), All, int64(i))
+	if o := Search(Input{History: &tell(true).History}, Options{MaxOps: 20}); !o.Findings.Failed() {
+		t.Errorf("a contradiction between two windows went unnoticed: %v", o)
 	}
-	g.Told(q, 50, 0)
-	g.Dump(log...)
+	if o := Search(Input{History: &tell(false).History}, Options{MaxOps: 20, Every: 4}); o.Skipped == 0 || o.Windows == 0 {
+		t.Errorf("sampling: %v", o)
+	}
+	g := New() // one place with more operations than a window may have
+	for range 50 {
+		g.Latest(0, 0)
+	}
+	g.Dump()
 	if o := Search(Input{History: &g.History}, Options{MaxOps: 20}); o.Exhausted != 1 || o.Findings.Failed() {
-		t.Errorf("a stretch without a quiescent point: %v", o)
+		t.Errorf("too many operations at one place: %v", o)
 	}
 }
 
@@ -264,12 +286,17 @@ func naive(ops []small) bool {
 }
 
 // tell turns the operations into a history, events ordered by time.
-func tell(ops []small) *H {
+func tell(ops []small) *H { return tellReads(ops, nil) }
+
+func tellReads(ops []small, reads []reading) *H {
 	type event struct {
 		at, op int
 		done   bool
 	}
 	var events []event
+	for i, r := range reads {
+		events = append(events, event{2*r.at + 1, -1 - i, false})
+	}
 	for i, o := range ops {
 		events = append(events, event{2 * o.inv, i, false}, event{2*o.comp + 1, i, true})
 	}
@@ -278,6 +305,12 @@ func tell(ops []small) *H {
 	handle := make([]int64, len(ops))
 	log := make([]Slot, 0, len(ops))
 	for _, e := range events {
+		if e.op < 0 { // every delivery has a session of its own
+			r := reads[-1-e.op]
+			i := slices.IndexFunc(ops, func(o small) bool { return !o.list && o.pos == r.pos })
+			h.Deliver(int32(-e.op), r.pos, ID(uint32(i), 1), 0)
+			continue
+		}
 		o := ops[e.op]
 		switch {
 		case o.list && !e.done:
@@ -319,12 +352,80 @@ func TestAllJudgesAgreeWithNaiveEnumerationAfterOneEdit(t *testing.T) {
 		if got := !Judge(in).Failed(); got != want {
 			t.Errorf("linear-time check: %v, naive enumeration: %v\n%+v", got, want, ops)
 		}
-		if o := Search(in, Options{}); !o.Findings.Failed() != want || o.Exhausted > 0 {
+		if o := Search(in, Options{MaxOps: rapid.SampledFrom([]int{9, 10, 1000}).Draw(t, "window")}); !o.Findings.Failed() != want || o.Exhausted > 0 {
 			t.Errorf("search: %v (%v), naive enumeration: %v\n%+v", !o.Findings.Failed(), o, want, ops)
 		}
 		l := partlog.Judge(partlog.Input{History: &h.History, LeaderChanges: func(checks.Part) int { return 0 }})
 		if got := !l.Findings.Failed(); got != want {
 			t.Errorf("L rules: %v, naive enumeration: %v\n%+v\n%v", got, want, ops, l.Findings.Violations())
+		}
+		if want {
+			good++
+		} else {
+			bad++
+		}
+	})
+	if good == 0 || bad == 0 {
+		t.Errorf("%d valid and %d invalid histories: the test proves nothing", good, bad)
+	}
+}
+
+// reading is a delivery of the record at an offset.
+type reading struct {
+	at  int
+	pos int64
+}
+
+// naiveReads tries every order of sends; a delivery needs its record, and with it
+// all below, to be in the log by then.
+func naiveReads(ops []small, reads []reading) bool {
+	for _, r := range reads {
+		for i := range ops {
+			if ops[i].pos <= r.pos {
+				ops[i].info = false
+				ops[i].comp = min(ops[i].comp, r.at)
+			}
+			if ops[i].inv > ops[i].comp {
+				return false
+			}
+		}
+	}
+	return naive(ops)
+}
+
+func TestAllJudgesAgreeOnDeliveries(t *testing.T) {
+	good, bad := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		var ops []small
+		for _, o := range drawSmall(t) {
+			if !o.list {
+				ops = append(ops, o)
+			}
+		}
+		var reads []reading
+		for range rapid.IntRange(1, 3).Draw(t, "reads") {
+			if len(ops) > 0 {
+				o := ops[rapid.IntRange(0, len(ops)-1).Draw(t, "of")]
+				reads = append(reads, reading{o.inv + rapid.IntRange(1, 400).Draw(t, "later"), o.pos})
+			}
+		}
+		for i := range ops {
+			if ops[i].info {
+				ops[i].comp = 1 << 30 // whenever it is told, it binds nothing
+			}
+		}
+		h := tellReads(ops, reads)
+		want := naiveReads(slices.Clone(ops), reads)
+		in := Input{History: &h.History}
+		if got := !Judge(in).Failed(); got != want {
+			t.Errorf("linear-time check: %v, naive enumeration: %v\n%+v %+v", got, want, ops, reads)
+		}
+		if o := Search(in, Options{MaxOps: 9}); !o.Findings.Failed() != want || o.Exhausted > 0 {
+			t.Errorf("search: %v (%v), naive enumeration: %v\n%+v %+v", !o.Findings.Failed(), o, want, ops, reads)
+		}
+		l := partlog.Judge(partlog.Input{History: &h.History, LeaderChanges: func(checks.Part) int { return 0 }})
+		if got := !l.Findings.Failed(); got != want {
+			t.Errorf("L rules: %v, naive enumeration: %v\n%+v %+v\n%v", got, want, ops, reads, l.Findings.Violations())
 		}
 		if want {
 			good++

@@ -12,7 +12,7 @@ import (
 
 // Options bound the second opinion.
 type Options struct {
-	MaxOps int   // per window; 0 is 5000
+	MaxOps int   // per window; 0 is 1000 (the search clones n bits per step)
 	Budget int64 // model steps per window; 0 is 200 per operation
 	Every  int   // judge every n-th window; 0 is all
 }
@@ -24,8 +24,8 @@ type Opinion struct {
 	Skipped  int64 // windows not sampled
 	Ops      int64
 	Steps    int64
-	// Exhausted counts windows over their step budget and stretches without a
-	// quiescent point within MaxOps: no verdict, never a pass.
+	// Exhausted counts windows over their step budget, and places with more than
+	// MaxOps operations: no verdict, never a pass.
 	Exhausted int64
 }
 
@@ -35,7 +35,7 @@ type Opinion struct {
 // steps of the model.
 func Search(in Input, o Options) *Opinion {
 	if o.MaxOps == 0 {
-		o.MaxOps = 5000
+		o.MaxOps = 1000
 	}
 	op := &Opinion{}
 	rule := op.Findings.Rule("P1")
@@ -66,55 +66,78 @@ func Search(in Input, o Options) *Opinion {
 
 // step is one operation of the model, with data records counted densely.
 type step struct {
-	kind  stepKind
-	index int64 // produce: its place in the lineage; list: the answer; deliver: the place of the record
+	kind stepKind
+	// produce: its place in the lineage; latest: the answer; deliver: the place of
+	// the record; carry: the records before the window.
+	index int64
 }
 
 type stepKind uint8
 
+// In the order in which operations of one index take effect.
 const (
-	produce stepKind = iota
+	carry stepKind = iota
 	latest
+	produce
 	deliver
 )
 
 type window struct {
-	start int64 // records linearized before it
+	start int64 // records of the lineage before it
 	ops   []porcupine.Operation
 }
 
-// cut divides a partition's operations at quiescent points: events at which no
-// operation is open. ops is nil where no such point came in time.
+// cut divides a partition's operations into windows of the lineage, each with the
+// operations that have their place in it. What came before is carried as the
+// state and as one operation that must take effect first and was not invoked
+// before the latest invocation among all of it: so nothing is lost by cutting,
+// and no moment without an open operation is needed. ops is nil where one place
+// alone has too many operations.
 func cut(ops []porcupine.Operation, maxOps int) []window {
+	slices.SortStableFunc(ops, func(a, b porcupine.Operation) int {
+		x, y := a.Input.(step), b.Input.(step)
+		return cmp.Or(cmp.Compare(x.index, y.index), cmp.Compare(x.kind, y.kind), cmp.Compare(a.Call, b.Call))
+	})
 	var list []window
-	cur := window{}
-	horizon, tooLong := int64(-1), false
-	produced := int64(0)
-	for _, o := range ops {
-		if o.Call > horizon && len(cur.ops) >= maxOps/2 || o.Call > horizon && tooLong {
-			if tooLong {
-				cur.ops = nil
+	invoked, produced := int64(-1), int64(0)
+	for len(ops) > 0 {
+		n := cutAt(ops, maxOps-1)
+		w := window{start: produced}
+		if n < maxOps {
+			w.ops = append(w.ops, porcupine.Operation{Input: step{carry, w.start}, Call: invoked, Return: inf})
+			w.ops = append(w.ops, ops[:n]...)
+			slices.SortStableFunc(w.ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+		}
+		list = append(list, w)
+		for i := range n {
+			s := ops[i].Input.(step)
+			if s.kind == produce {
+				produced++
 			}
-			list = append(list, cur)
-			cur, tooLong = window{start: produced}, false
+			if s.kind != deliver { // a delivery comes at any time after its record
+				invoked = max(invoked, ops[i].Call)
+			}
 		}
-		if len(cur.ops) < maxOps {
-			cur.ops = append(cur.ops, o)
-		} else {
-			tooLong = true
-		}
-		horizon = max(horizon, o.Return)
-		if o.Input.(step).kind == produce {
-			produced++
-		}
-	}
-	if tooLong {
-		cur.ops = nil
-	}
-	if len(cur.ops) > 0 || tooLong {
-		list = append(list, cur)
+		ops = ops[n:]
 	}
 	return list
+}
+
+// cutAt is the end of a window of at most limit operations, at a change of index;
+// beyond the limit if the first index alone has more.
+func cutAt(ops []porcupine.Operation, limit int) int {
+	n := 0
+	for n < len(ops) {
+		k := n + 1
+		for k < len(ops) && ops[k].Input.(step).index == ops[n].Input.(step).index {
+			k++
+		}
+		if k > limit && n > 0 {
+			break
+		}
+		n = k
+	}
+	return n
 }
 
 // operations lists the partition's operations by invocation: all sends in the
@@ -133,43 +156,21 @@ func (m *model) operations(p *part, queries bool) []porcupine.Operation {
 				if m.sends[v.send].pos != v.pos {
 					at-- // a second copy has no number; what lies before it must be there
 				}
-				others = append(others, porcupine.Operation{Input: step{deliver, at}, Call: v.seq, Return: v.seq})
+				if at >= 0 {
+					others = append(others, porcupine.Operation{Input: step{deliver, at}, Call: v.seq, Return: v.seq})
+				}
 			}
 		}
 	}
-	ops := append(m.produces(d, others), others...)
-	slices.SortFunc(ops, func(a, b porcupine.Operation) int {
-		return cmp.Or(cmp.Compare(a.Call, b.Call), cmp.Compare(a.Return, b.Return))
-	})
-	return ops
+	return append(m.produces(d), others...)
 }
 
-// produces lists the sends. One that nothing binds completes at the latest when
-// something placed behind it did: this follows from the order, and it makes
-// quiescent points.
-func (m *model) produces(d dense, others []porcupine.Operation) []porcupine.Operation {
-	bound := make([]int64, len(d.order)+1) // earliest completion of anything behind place i-1
-	for i := range bound {
-		bound[i] = inf
-	}
-	for i := range others {
-		s := others[i].Input.(step)
-		at := s.index
-		if s.kind == deliver {
-			at++ // the record itself is in the log by then
-		}
-		at = min(at, int64(len(d.order)))
-		bound[at] = min(bound[at], others[i].Return)
-	}
-	var ops []porcupine.Operation
-	for i := len(d.order) - 1; i >= 0; i-- {
-		s := &m.sends[d.order[i]]
-		comp := s.compByList
-		if comp == inf && bound[i+1] > s.inv {
-			comp = bound[i+1]
-		}
-		bound[i] = min(bound[i], bound[i+1], s.compByList)
-		ops = append(ops, porcupine.Operation{Input: step{produce, int64(i)}, Call: s.inv, Return: comp})
+// produces lists the sends. What binds nothing never has to complete.
+func (m *model) produces(d dense) []porcupine.Operation {
+	ops := make([]porcupine.Operation, 0, len(d.order))
+	for i, n := range d.order {
+		s := &m.sends[n]
+		ops = append(ops, porcupine.Operation{Input: step{produce, int64(i)}, Call: s.inv, Return: s.compByList})
 	}
 	return ops
 }
@@ -205,6 +206,9 @@ func (d dense) of(o int64) int64 {
 // accepting is the state that a search over its budget falls into.
 const accepting = int64(-1)
 
+// before is the state until what came before the window has been carried in.
+const before = int64(-2)
+
 // search asks porcupine about one window.
 func (m *model) search(p *part, w window, o Options, op *Opinion, rule *checks.Rule) {
 	budget := o.Budget
@@ -214,7 +218,7 @@ func (m *model) search(p *part, w window, o Options, op *Opinion, rule *checks.R
 	steps := int64(0)
 	reached := w.start
 	ok := porcupine.CheckOperations(porcupine.Model{
-		Init: func() any { return w.start },
+		Init: func() any { return before },
 		Step: func(state, input, _ any) (bool, any) {
 			n, s := state.(int64), input.(step)
 			if steps++; n == accepting || steps > budget {
@@ -222,12 +226,14 @@ func (m *model) search(p *part, w window, o Options, op *Opinion, rule *checks.R
 			}
 			reached = max(reached, n)
 			switch s.kind {
+			case carry:
+				return n == before, s.index
 			case produce:
 				return s.index == n, n + 1
 			case latest:
 				return s.index == n, n
 			default:
-				return s.index < n, n
+				return n != before && s.index < n, n
 			}
 		},
 		Equal: func(a, b any) bool { return a == b },
@@ -242,10 +248,15 @@ func (m *model) search(p *part, w window, o Options, op *Opinion, rule *checks.R
 	}
 	rule.Evaluated++
 	if !ok {
-		first := w.ops[0].Call
+		first := w.ops[1].Call // ops[0] is what was carried in
+		for _, o := range w.ops {
+			if o.Input.(step).kind != carry {
+				first = min(first, o.Call)
+			}
+		}
 		rule.FailWith(first, m.events[first].At, []string{m.in.Name(p.key)}, []string{m.event(first)},
 			"no order of the %d operations of %s from event %d on agrees with real time: the search got no further than %d records of the final log",
-			len(w.ops), m.in.Name(p.key), first, reached)
+			len(w.ops)-1, m.in.Name(p.key), first, max(reached, w.start))
 	}
 }
 

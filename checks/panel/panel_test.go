@@ -102,7 +102,7 @@ func TestEveryJudgeIsHeard(t *testing.T) {
 	if !s.p.Broken() {
 		t.Error("the white-box judge is not heard during the run")
 	}
-	if got := rules(t, s.end()); !slices.Equal(got, []string{"C1", "L3", "L8", "W13"}) {
+	if got := rules(t, s.end()); !slices.Equal(got, []string{"C1", "L3", "L8", "P1", "W13"}) {
 		t.Errorf("broken rules %v", got)
 	}
 }

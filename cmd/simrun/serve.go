@@ -64,7 +64,7 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c, err := serve.Start(s.cfg)
+	c, err := serve.Start(ctx, s.cfg)
 	if err != nil {
 		return usageError{err}
 	}

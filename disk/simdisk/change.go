@@ -51,13 +51,24 @@ func (f *inode) resized(size int64) {
 // synced forgets what has become durable.
 func (f *inode) synced() {
 	kept := f.changes[:0]
-	for _, c := range f.changes {
-		if c.dropped {
+	for i, c := range f.changes {
+		if c.dropped && !c.rewritten(f.changes[i+1:]) {
 			kept = append(kept, c)
 		}
 	}
 	clear(f.changes[len(kept):])
 	f.changes = kept
+}
+
+// rewritten reports whether one of the later changes that reach the disk covers
+// all of c: writing a page again makes it dirty again.
+func (c *change) rewritten(later []change) bool {
+	for i := range later {
+		if l := &later[i]; !c.truncate && !l.truncate && !l.dropped && l.pos <= c.pos && c.end <= l.end {
+			return true
+		}
+	}
+	return false
 }
 
 // giveUp marks everything unsynced as never to become durable: the pages were

@@ -1,6 +1,7 @@
 package simdisk
 
 import (
+	"trial/clock"
 	"trial/engine"
 	"trial/internal/must"
 )
@@ -40,7 +41,7 @@ func (v *Volume) Fail(kind FaultKind, skip, times int) {
 func (v *Volume) Repair() {
 	v.plan = faultPlan{}
 	v.offline = false
-	v.slow = 1
+	v.slow, v.delay, v.delayed = 1, 0, 0
 	if v.cfg.Bytes == 0 {
 		v.room = -1
 	}
@@ -97,6 +98,11 @@ func (v *Volume) SetOffline(offline bool) { v.offline = offline }
 // Slow multiplies the time of every operation that begins from now on; 1 is the
 // climate's own speed.
 func (v *Volume) Slow(factor int64) { v.slow = max(1, factor) }
+
+// Delay makes every operation that begins from now on take that much longer, and
+// every sync syncs longer besides; zeros are the climate's own speed. Unlike a
+// factor it bounds how long one operation can take, whatever the climate.
+func (v *Volume) Delay(all, syncs clock.Duration) { v.delay, v.delayed = max(0, all), max(0, syncs) }
 
 // Limit lets the volume take bytes more bytes; negative: no limit.
 func (v *Volume) Limit(bytes int64) { v.room = max(-1, bytes) }

@@ -25,7 +25,7 @@ func newDir() *inode { return &inode{dir: true, entries: map[string]*inode{}} }
 // names returns the sorted names of a directory.
 func (d *inode) names() []string {
 	names := make([]string, 0, len(d.entries))
-	for name := range d.entries {
+	for name := range d.entries { // unordered: sorted below, names differ
 		names = append(names, name)
 	}
 	slices.Sort(names)

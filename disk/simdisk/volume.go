@@ -71,8 +71,10 @@ type Volume struct {
 	life      uint64 // crashes and stops so far
 	freeReads *readTask
 
-	room    int64 // bytes left; negative: no limit
-	slow    int64 // all costs are multiplied by it
+	room    int64          // bytes left; negative: no limit
+	slow    int64          // all costs are multiplied by it
+	delay   clock.Duration // added to every operation
+	delayed clock.Duration // added to every sync besides
 	offline bool
 	plan    faultPlan
 }
@@ -165,7 +167,10 @@ func (v *Volume) draw(c *Cost, n int64) clock.Duration {
 	if c.Rare > 0 && v.delays.Chance(c.Rare, 1000) {
 		d += clock.Duration(v.delays.N(int64(c.Slow) + 1))
 	}
-	return d * clock.Duration(v.slow)
+	if c == &v.cfg.Climate.Sync {
+		return d*clock.Duration(v.slow) + v.delay + v.delayed
+	}
+	return d*clock.Duration(v.slow) + v.delay
 }
 
 // String names the volume in traces.

@@ -100,6 +100,7 @@ func (b *Broker) metadataLogConfig() plog.Config {
 	c := plog.DefaultConfig()
 	// Batches of the metadata log are bounded by the quorum, not by clients.
 	c.MaxMessageBytes = maxMetadataBatch
+	c.Rewrite = true
 	c.Mutant = b.cfg.Mutant
 	return c
 }

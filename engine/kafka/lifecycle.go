@@ -27,6 +27,9 @@ func (s State) String() string {
 	return [...]string{"NOT_RUNNING", "STARTING", "RECOVERY", "RUNNING", "PENDING_CONTROLLED_SHUTDOWN", "SHUTTING_DOWN"}[s]
 }
 
+// State is where the broker is in its life.
+func (b *Broker) State() State { return b.lifecycle.state }
+
 // lifecycle keeps the broker registered with the active controller
 // (BrokerLifecycleManager in Kafka): registration, heartbeats, controlled
 // shutdown. One request is under way at a time.
@@ -42,6 +45,7 @@ type lifecycle struct {
 	immediate  bool // something is to be told as soon as the answer is in
 	failures   int
 	registered bool
+	caughtUp   bool // our registration has come back to us in the metadata
 	began      clock.Instant
 
 	readyToUnfence bool
@@ -227,6 +231,15 @@ func (l *lifecycle) onHeartbeat(r *kmsg.BrokerHeartbeatResponse) {
 		l.stopAnswered = true
 	default:
 		l.after(l.interval())
+	}
+}
+
+// onImage asks the controller, as soon as our registration is in our metadata,
+// whether we have caught up: no need to wait for the next heartbeat.
+func (l *lifecycle) onImage() {
+	if l.state == Starting && l.registered && !l.caughtUp && l.b.metadataOffset() >= l.epoch {
+		l.caughtUp = true
+		l.soon()
 	}
 }
 

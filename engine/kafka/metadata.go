@@ -17,6 +17,7 @@ func (b *Broker) onImage(_, new *image.Image, delta image.Delta) {
 		return
 	}
 	b.image = new
+	b.lifecycle.onImage()
 	if len(delta.Resources)+len(delta.TopicsAdded)+len(delta.TopicsRemoved) > 0 {
 		b.onConfigs()
 	}

@@ -22,9 +22,11 @@ type Cluster struct {
 	addrs    []string                       // of the client listeners, as advertised
 }
 
-// Start takes ports and directories and boots every broker. The error says which
-// of them it cannot have; nothing is left running then.
-func Start(cfg Config) (_ *Cluster, err error) {
+// Start takes ports and directories, boots every broker and waits until all of
+// them serve and know each other. The error says what it cannot have, or which
+// broker does not come up; nothing is left running then. The context bounds
+// the start, not the cluster.
+func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	if err := cfg.normal(); err != nil {
 		return nil, err
 	}
@@ -35,7 +37,9 @@ func Start(cfg Config) (_ *Cluster, err error) {
 	c := &Cluster{cfg: cfg, data: d, group: host.NewGroup(), programs: make([]atomic.Pointer[kafka.Broker], cfg.Brokers)}
 	bound, err := c.bind()
 	if err == nil {
-		err = c.boot(bound)
+		if err = c.boot(bound); err == nil {
+			err = c.await(ctx)
+		}
 	}
 	if err != nil {
 		c.group.Kill()

@@ -3,6 +3,7 @@ package tidy
 import (
 	"go/ast"
 	"go/token"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,7 @@ var bannedImports = map[string]string{
 	"crypto/rand":    "randomness comes from named streams",
 	"hash/maphash":   "its seed differs in every process",
 	"runtime":        "the run must not depend on the machine",
+	"runtime/debug":  "the run must not depend on the machine",
 	"unsafe":         "addresses differ between runs",
 	"reflect":        "map and address order shine through",
 	"context":        "cancellation is an event",
@@ -35,16 +37,33 @@ var bannedImports = map[string]string{
 	"container/heap": "boxed and slow: clock/virtual has the queue",
 }
 
+// allowedImport lets one package use one name of a banned import.
+type allowedImport struct{ pkg, path, name, why string }
+
+var allowedImports = []allowedImport{
+	{"sim", "runtime", "Stack", "where a program panicked is shown with the verdict; it reaches no hash and no decision"},
+}
+
+// suites are the packages outside tests that may import testing: they are tests
+// that others run.
+var suites = []string{"engine/enginetest", "disk/disktest", "sim/simtest"}
+
 // Banned reports constructs that would break determinism.
 func (t *Tree) Banned() []string {
 	var bad []string
 	for _, f := range t.Files {
-		if f.Test || !under(f.Pkg, Deterministic...) {
+		if f.Test {
+			continue
+		}
+		if !under(f.Pkg, suites...) {
+			bad = append(bad, t.importsTesting(f)...)
+		}
+		if !under(f.Pkg, Deterministic...) {
 			continue
 		}
 		for _, im := range f.AST.Imports {
 			p, _ := strconv.Unquote(im.Path.Value)
-			if why, no := bannedImports[p]; no {
+			if why, no := bannedImports[p]; no && !usesOnlyAllowed(f, p) {
 				bad = append(bad, t.Pos(im)+": import of "+p+": "+why)
 			}
 		}
@@ -57,6 +76,27 @@ func (t *Tree) Banned() []string {
 		bad = append(bad, t.packageVariables(f)...)
 	}
 	return bad
+}
+
+// usesOnlyAllowed reports whether all that a file takes from a banned import is
+// what allowedImports lets its package take.
+func usesOnlyAllowed(f *File, path string) bool {
+	var names []string
+	for _, a := range allowedImports {
+		if a.pkg == f.Pkg && a.path == path {
+			names = append(names, a.name)
+		}
+	}
+	ok := len(names) > 0
+	ast.Inspect(f.AST, func(n ast.Node) bool {
+		if s, is := n.(*ast.SelectorExpr); is {
+			if x, is := s.X.(*ast.Ident); is && x.Name == path && x.Obj == nil {
+				ok = ok && slices.Contains(names, s.Sel.Name)
+			}
+		}
+		return true
+	})
+	return ok
 }
 
 func bannedNode(n ast.Node) string {
@@ -89,6 +129,17 @@ func bannedNode(n ast.Node) string {
 		}
 	}
 	return ""
+}
+
+// importsTesting reports testing packages in what is no test.
+func (t *Tree) importsTesting(f *File) []string {
+	var bad []string
+	for _, im := range f.AST.Imports {
+		if p, _ := strconv.Unquote(im.Path.Value); p == "testing" || strings.HasPrefix(p, "testing/") {
+			bad = append(bad, t.Pos(im)+": import of "+p+": it adds flags to every binary; only "+strings.Join(suites, ", ")+" are suites")
+		}
+	}
+	return bad
 }
 
 // packageVariables reports package-level variables that are not plainly constant

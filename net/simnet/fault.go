@@ -45,6 +45,10 @@ func (n *Net) Cuts(a, b int) bool { return n.links[a][b].cut }
 // Slow multiplies the latency from a to b; 1 is the climate's own.
 func (n *Net) Slow(a, b int, factor int64) { n.links[a][b].factor = max(1, factor) }
 
+// Delay makes every packet from a to b take that much longer; 0 is the climate's
+// own latency. Unlike a factor it does not blow up the climate's rare hiccups.
+func (n *Net) Delay(a, b int, by clock.Duration) { n.links[a][b].delay = max(0, by) }
+
 // SetClimate changes how the way from a to b behaves.
 func (n *Net) SetClimate(a, b int, c Climate) { n.links[a][b].setClimate(c) }
 

@@ -50,8 +50,9 @@ type link struct {
 	from, to *Machine
 	draw     *engine.Stream
 	climate  Climate
-	perByte  uint64 // nanoseconds, 20 binary places
-	factor   int64  // latency is multiplied by it
+	perByte  uint64         // nanoseconds, 20 binary places
+	factor   int64          // latency is multiplied by it
+	delay    clock.Duration // and this added
 	free     clock.Instant
 
 	cut, clog bool
@@ -76,7 +77,7 @@ func (l *link) latency() clock.Duration {
 	if c.Rare > 0 && int64((x>>32)*10_000>>32) < c.Rare {
 		d += clock.Duration(l.draw.N(int64(c.Slow) + 1))
 	}
-	return d * clock.Duration(l.factor)
+	return d*clock.Duration(l.factor) + l.delay
 }
 
 // serialize returns when the last of n bytes has left, if they may leave at the

@@ -92,8 +92,7 @@ func (e *Edge) Dial(addr string, done func(net.Conn, error)) {
 	}
 	go func() {
 		defer e.tasks.Done()
-		d := net.Dialer{Timeout: e.opt.DialTimeout}
-		nc, err := d.DialContext(e.ctx, "tcp", addr)
+		nc, err := e.connect(addr)
 		switch {
 		case e.ctx.Err() != nil:
 			if nc != nil {
@@ -105,6 +104,14 @@ func (e *Edge) Dial(addr string, done func(net.Conn, error)) {
 			done(nc, nil)
 		}
 	}()
+}
+
+func (e *Edge) connect(addr string) (net.Conn, error) {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return nil, err
+	}
+	d := net.Dialer{Timeout: e.opt.DialTimeout}
+	return d.DialContext(e.ctx, "tcp", addr)
 }
 
 // begin counts a goroutine that is about to start; false after the end.

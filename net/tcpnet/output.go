@@ -68,8 +68,8 @@ func (o *output) stage(parts ...[]byte) {
 // staging marks, in piece.n, a buffer of the connection's own.
 const staging = -1
 
-// Queue queues one frame and takes ownership of b. It reports false, and ends
-// the connection, if too much is queued.
+// Queue queues one frame and takes ownership of b. The connection ends if too
+// much is queued.
 func (c *Conn) Queue(b *engine.Buf) {
 	o := &c.out
 	var prefix [prefixBytes]byte

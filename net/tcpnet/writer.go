@@ -3,9 +3,8 @@ package tcpnet
 import (
 	"errors"
 	"net"
+	"syscall"
 	"time"
-
-	"trial/engine"
 )
 
 // directBytes is how much Flush writes itself before it leaves the rest to a
@@ -25,8 +24,8 @@ func (c *Conn) Flush() {
 	direct := c.raw != nil && canWriteNow
 	left := 0
 	for _, p := range o.flight {
-		direct = direct && p.file == nil
 		left += len(p.b)
+		direct = direct && p.file == nil
 	}
 	o.mu.Unlock()
 	if direct && left <= directBytes {
@@ -163,7 +162,7 @@ func (o *output) fail(err error) {
 	switch {
 	case closing:
 		c.Abort()
-	case c.dialed && !errors.Is(err, engine.ErrReset):
+	case c.dialed && (errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)):
 		// The peer has gone, but what it said before (why it refuses, perhaps) may
 		// still be unread. The reader finds the end.
 	default:

@@ -58,6 +58,7 @@ func (l *faultLog) power(node engine.NodeID, losses []sim.DiskLoss) {
 	for _, d := range losses {
 		vol := l.w.Volume(node, d.Volume)
 		for _, f := range d.Files {
+			l.w.Note("%s lost %s: gone %v, revived %v, size %d to %d, bytes %v", l.w.name(node), f.Path, f.Gone, f.Revived, f.Before, f.After, f.Ranges)
 			loss := checks.FileLoss{Volume: int32(d.Volume), Path: f.Path, Gone: f.Gone}
 			loss.Before = l.images[checks.FileRef{Volume: int32(d.Volume), Path: f.Path}]
 			if !f.Gone {

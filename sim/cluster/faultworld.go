@@ -216,17 +216,16 @@ func (t target) Clog(from, to string, on bool) {
 	})
 }
 
-// Slow makes packets from one node to another take about that much longer.
+// Slow makes packets from one node to another take that much longer.
 func (t target) Slow(from, to string, by clock.Duration, on bool) {
 	a, b := t.id(from), t.id(to)
-	factor := 1 + int64(by)/max(1, int64(t.plan.Net.Latency+t.plan.Net.Jitter/2))
 	t.toggle(nestKey{faults.Slow, a, b}, on, func(on bool) {
 		if !on {
-			factor = 1
-		} else {
-			t.log.note(a, b, "slow")
+			t.World.DelayLink(a, b, 0)
+			return
 		}
-		t.World.SlowLink(a, b, factor)
+		t.log.note(a, b, "slow")
+		t.World.DelayLink(a, b, by)
 	})
 }
 
@@ -236,28 +235,24 @@ func (t target) ResetConns(a, b string) {
 	t.log.note(t.id(a), t.id(b), "reset")
 }
 
-// maxSlow bounds how much slower a disk gets: a sync must end within a run.
-const maxSlow = 2000
-
-// SlowDisk makes operations of a node's disk take about that much longer; with
-// syncOnly the factor is that of the syncs, which dwarf the rest.
+// SlowDisk makes operations of a node's disk take that much longer, or only its
+// syncs.
 func (t target) SlowDisk(node string, by clock.Duration, syncOnly, on bool) {
 	id := t.id(node)
 	if t.World.Volumes(id) == 0 {
 		return
 	}
-	cost := t.plan.Disk.Latency + t.plan.Disk.Jitter/2
-	if syncOnly {
-		cost = t.plan.Disk.Sync
-	}
-	factor := min(maxSlow, 1+int64(by)/max(1, int64(cost)))
 	t.toggle(nestKey{faults.SlowDisk, id, 0}, on, func(on bool) {
-		if !on {
-			factor = 1
-		} else {
-			t.log.note(id, 0, "slow")
+		switch {
+		case !on:
+			t.World.DelayDisk(id, 0, 0, 0)
+			return
+		case syncOnly:
+			t.World.DelayDisk(id, 0, 0, by)
+		default:
+			t.World.DelayDisk(id, 0, by, 0)
 		}
-		t.World.SlowDisk(id, 0, factor)
+		t.log.note(id, 0, "slow")
 	})
 }
 

@@ -16,12 +16,13 @@ type registeredPartition struct {
 	isr      []int32
 }
 
-// newestImage is the committed metadata of the broker that has applied most.
+// newestImage is the committed metadata of the broker that has applied most; an
+// empty one while none runs.
 func (w *world) newestImage() *image.Image {
-	var newest *image.Image
+	newest := image.Empty()
 	for k := int32(1); k <= w.plan.Brokers; k++ {
 		if b := w.broker(k); b != nil {
-			if im := b.Image(); im != nil && (newest == nil || im.Offset() > newest.Offset()) {
+			if im := b.Image(); im != nil && im.Offset() > newest.Offset() {
 				newest = im
 			}
 		}
@@ -32,9 +33,6 @@ func (w *world) newestImage() *image.Image {
 // registered lists the partitions of the newest committed metadata.
 func (w *world) registered() []registeredPartition {
 	im := w.newestImage()
-	if im == nil {
-		return nil
-	}
 	var out []registeredPartition
 	for _, t := range im.Topics() {
 		for i, p := range t.Partitions {

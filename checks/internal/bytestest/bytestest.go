@@ -70,10 +70,10 @@ type Disk map[int32]map[string][]byte
 // Files lists a node's files.
 func (d Disk) Files(node int32) []checks.FileRef {
 	var list []checks.FileRef
-	for path, data := range d[node] {
+	for path, data := range d[node] { // unordered: sorted below, paths differ
 		list = append(list, checks.FileRef{Path: path, Size: int64(len(data))})
 	}
-	slices.SortFunc(list, func(a, b checks.FileRef) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(list, func(a, b checks.FileRef) int { return strings.Compare(a.Path, b.Path) })
 	return list
 }
 

@@ -65,6 +65,7 @@ func (a *applier) pump() {
 			}
 		}
 		a.n.c.check()
+		a.n.c.release()
 		a.pump()
 	})
 }

@@ -15,8 +15,12 @@ import (
 // ErrTimeout: no active controller answered within the timeout.
 var ErrTimeout = errors.New("control: no answer of the active controller within the timeout")
 
-// channelBackoff is the pause before a request goes out again.
-const channelBackoff = 50 * clock.Millisecond
+// The pause before requests go out again doubles from the first to the last: a
+// controller that has just been elected is active within milliseconds.
+const (
+	firstBackoff = 5 * clock.Millisecond
+	lastBackoff  = 50 * clock.Millisecond
+)
 
 // Channel sends requests to the active controller over a connection of its own
 // (NodeToControllerChannelManager). It finds the controller from the quorum's
@@ -30,6 +34,7 @@ type Channel struct {
 	leader   int32
 	calls    []*channelCall // in order of Send
 	retry    engine.Timer
+	failures int // pauses since the last answer
 	closed   bool
 }
 
@@ -128,10 +133,13 @@ func (ch *Channel) onAnswer(w *channelCall, resp kmsg.Response, err error) {
 	if err != nil || codeOf(resp) == kerr.NotController.Code {
 		w.sent = false
 		if !ch.retry.Armed() {
-			ch.n.h.SetTimer(&ch.retry, ch.n.h.Now().Add(channelBackoff))
+			pause := min(firstBackoff<<min(ch.failures, 8), lastBackoff)
+			ch.failures++
+			ch.n.h.SetTimer(&ch.retry, ch.n.h.Now().Add(pause))
 		}
 		return
 	}
+	ch.failures = 0
 	ch.calls = slices.Delete(ch.calls, i, i+1)
 	ch.n.h.StopTimer(&w.timer)
 	w.done(resp, nil)

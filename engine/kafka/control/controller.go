@@ -185,17 +185,21 @@ func (d *decision) commit() bool {
 // without records of its own speaks of a state that must not be lost.
 func (c *controller) answer(to Responder, req kmsg.Request, resp kmsg.Response) {
 	end := c.work.Offset()
-	if end <= c.n.q.HW() {
+	if end <= c.settled() {
 		to.Respond(resp)
 		return
 	}
 	c.held = append(c.held, heldAnswer{end, to, req, resp})
 }
 
-// release gives the answers whose records are committed.
+// settled is the offset below which everything is committed and in our own image:
+// who has got an answer finds it in the metadata of this node.
+func (c *controller) settled() int64 { return min(c.n.q.HW(), c.n.Image().Offset()) }
+
+// release gives the answers whose records are settled.
 func (c *controller) release() {
-	hw, n := c.n.q.HW(), 0
-	for n < len(c.held) && c.held[n].end <= hw {
+	end, n := c.settled(), 0
+	for n < len(c.held) && c.held[n].end <= end {
 		n++
 	}
 	if n == 0 {

@@ -16,6 +16,12 @@ type Config struct {
 	TimestampBeforeMaxMs int64 // message.timestamp.before.max.ms
 	TimestampAfterMaxMs  int64 // message.timestamp.after.max.ms
 
+	// Rewrite makes recovery write every byte that it keeps again before it syncs. A
+	// sync that failed may leave bytes in the page cache that no later sync writes
+	// (the kernel took them for clean); whoever must be sure that what it reads is
+	// what a power failure leaves, as a voter must, pays for it at every start.
+	Rewrite bool
+
 	Mutant string
 }
 

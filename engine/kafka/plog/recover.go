@@ -166,6 +166,17 @@ func (r *recovery) read(op *engine.DiskOp) {
 		r.end(err)
 		return
 	}
+	if r.l.cfg.Rewrite && op.Kind == engine.OpReadAt {
+		// The page cache may show what an earlier life failed to sync, and a second
+		// sync would not write it again: the kernel took it for clean after the error.
+		*op = engine.DiskOp{Kind: engine.OpWriteAt, Volume: r.l.vol, File: r.seg.file, Pos: r.pos, Data: op.Data[:op.N], Done: r.onRead}
+		r.l.h.Disk(op)
+		return
+	}
+	if op.Kind == engine.OpWriteAt && op.N < len(op.Data) {
+		r.end(fmt.Errorf("%w: %d of %d bytes of %s rewritten", engine.ErrIO, op.N, len(op.Data), r.l.dir))
+		return
+	}
 	r.pos += int64(op.N)
 	r.buf.B = r.buf.B[:len(r.buf.B)+op.N]
 	rest, ok := r.scan(r.buf.B)

@@ -15,7 +15,6 @@ var (
 	codeBadAcks           = kerr.InvalidRequiredAcks.Code
 	codeTimedOut          = kerr.RequestTimedOut.Code
 	codeUnsupported       = kerr.UnsupportedVersion.Code
-	codeCorrupt           = kerr.CorruptMessage.Code
 	codeUnknownTopic      = kerr.UnknownTopicOrPartition.Code
 	codeUnknownTopicID    = kerr.UnknownTopicID.Code
 	codeBadUpdate         = kerr.InvalidUpdateVersion.Code
