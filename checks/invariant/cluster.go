@@ -29,8 +29,12 @@ func (j *Judge) onPartition(n int, f *view.PartitionRegistered) {
 	if was.known {
 		j.epochsGrow(p, &was)
 		if f.Leader >= 0 && f.LeaderEpoch != was.leaderEpoch && (f.Unclean || !has(was.isr, f.Leader) && !has(was.elr, f.Leader)) {
-			p.reg.uncleanEpoch, p.before, p.unresolved, p.alive = f.LeaderEpoch, was.isr, true, -1
+			p.reg.uncleanEpoch, p.before, p.unresolved, p.alive = f.LeaderEpoch, slices.Concat(was.isr, was.elr), true, -1
+			p.lastKnown = j.cfg.ELR && f.Leader == p.lastLeader
 		}
+	}
+	if f.Leader >= 0 {
+		p.lastLeader = f.Leader
 	}
 	j.admission(p, &was)
 	for _, m := range p.reg.isr {
@@ -100,7 +104,8 @@ func (j *Judge) admission(p *partition, was *registration) {
 		n := j.node(m)
 		r := p.rep(n)
 		b := &j.nodes[n]
-		if !was.known || !b.unclean || !j.cfg.ELR && len(p.reg.isr) == 1 {
+		elected := p.reg.uncleanEpoch == p.reg.leaderEpoch && p.reg.leader == m // W2 judges that
+		if !was.known || !b.unclean || elected || !j.cfg.ELR && len(p.reg.isr) == 1 {
 			r.admitted = b.epoch
 			continue
 		}

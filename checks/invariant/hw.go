@@ -21,12 +21,14 @@ func (j *Judge) onHW(n int, f *view.HWMoved) {
 	case f.Leader && (f.To < f.From || f.To < r.hw):
 		j.r.w5.Fail(-1, j.now, p.where(f.To), "n%d, leader of %s in leader epoch %d, moved its high watermark back from %d to %d",
 			j.id(n), p.name, f.LeaderEpoch, max(f.From, r.hw), f.To)
-	case !f.Leader && f.To < f.From && !r.hwFree:
+	case !f.Leader && f.To < f.From && r.hwGiven:
 		j.r.w5.Fail(-1, j.now, p.where(f.To), "n%d, follower of %s in leader epoch %d, moved its high watermark back from %d to %d without a new epoch, truncation or restart",
 			j.id(n), p.name, f.LeaderEpoch, f.From, f.To)
 	}
 	r.hw = f.To
-	r.hwFree = false
+	if !f.Leader && f.To > f.From {
+		r.hwGiven = true // from now on it follows its leader, which never goes back
+	}
 	if f.Leader && f.To > f.From {
 		j.advanced(n, p, r, f)
 	}
@@ -53,6 +55,9 @@ func (j *Judge) advanced(n int, p *partition, r *replica, f *view.HWMoved) {
 		p.endEra(r.match, f.LeaderEpoch)
 	}
 	p.commit(r, f.To)
+	for _, m := range f.MaximalISR {
+		p.rep(j.node(m)).crashed = false
+	}
 	for i := range p.reps {
 		if i != n {
 			j.complete(p, i, fmt.Sprintf("n%d moved the high watermark", j.id(n)))

@@ -93,7 +93,9 @@ type partition struct {
 	// committed yet: what the controller sees may already be one of them.
 	accepted []acceptedISR
 
-	before     []int32 // ISR before the latest unclean election
+	lastLeader int32   // latest leader that was one; -1 none yet
+	lastKnown  bool    // the latest unclean election chose it, with nobody left in ISR and ELR
+	before     []int32 // ISR and ELR before the latest unclean election
 	unresolved bool    // whether one of them was alive is not known yet
 	alive      int32   // who was; -1 nobody
 }
@@ -152,7 +154,7 @@ func (j *Judge) part(tp *view.TP) *partition {
 	key := partKey{tp.ID, tp.Partition}
 	p := j.index[key]
 	if p == nil {
-		p = &partition{key: key, topic: j.cfg.Topic(tp.Topic), reg: registration{uncleanEpoch: -1}, dups: map[int64]bool{}, led: -1}
+		p = &partition{key: key, topic: j.cfg.Topic(tp.Topic), reg: registration{uncleanEpoch: -1}, dups: map[int64]bool{}, led: -1, lastLeader: -1}
 		p.name = fmt.Sprintf("%s-%d", tp.Topic, tp.Partition)
 		j.index[key] = p
 		j.parts = append(j.parts, p)
@@ -264,7 +266,8 @@ func (j *Judge) down(n int) {
 }
 
 func (r *replica) close() {
-	r.open, r.leading, r.hwFree = false, false, true
+	r.open, r.leading, r.hwGiven = false, false, false
+	r.crashed = r.crashed || r.seen
 	r.fetched = r.fetched[:0]
 	r.producers = nil
 }

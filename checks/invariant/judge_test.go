@@ -137,6 +137,8 @@ func TestReplicationRules(t *testing.T) {
 			w.replicated(1, 0, 2, 3)
 			w.fact(3, view.HWMoved{TP: tp, From: 0, To: 1, End: 1})
 			elect2(w)
+			w.fact(3, view.Truncated{TP: tp, To: 1, End: 1})
+			w.fact(3, view.HWMoved{TP: tp, LeaderEpoch: 1, From: 1, To: 1, End: 1})
 			w.fact(3, view.HWMoved{TP: tp, LeaderEpoch: 1, From: 1, To: 0, End: 1})
 		}},
 		{name: "W6 high watermark above the log end", want: []string{"W6"}, tell: func(w *world) {
@@ -231,6 +233,7 @@ func TestReplicationRules(t *testing.T) {
 func TestLossesThatTheConfigurationPermits(t *testing.T) {
 	unclean := checks.Config{Topics: []checks.Topic{{Name: "t", Replication: 3, MinISR: 1, Unclean: true}}}
 	clean := checks.Config{Topics: []checks.Topic{{Name: "t", Replication: 3, MinISR: 1}}}
+	elr := checks.Config{ELR: true, Topics: clean.Topics}
 	alone := func(w *world) { // n1 is the whole ISR and has what nobody else has
 		w.replicated(1, 0, 2, 3)
 		w.isr(1, 0, 1)
@@ -313,6 +316,31 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 			w.reopen(1, false)
 			w.isr(1, 1, 1, 2, 3)
 			w.lead(1, 1)
+		}},
+		{name: "C2 the last known leader leads again", cfg: elr, tell: func(w *world) {
+			w.replicated(1, 0, 2, 3)
+			w.isr(1, 0, 1)
+			b := w.append(0, 1)
+			w.advance(1, 0, 2, 1)
+			w.ack(1, 0, b, 1)
+			w.OnPower(w.at, 1, loss(w, 1, 1))
+			w.isr(-1, 1)
+			w.reopen(1, false)
+			w.broker(1, 50, true, false)
+			w.broker(1, 50, false, false)
+			w.isr(1, 2, 1)
+			w.lead(1, 2)
+		}},
+		{name: "C2 somebody else leads", cfg: elr, want: []string{"W2"}, tell: func(w *world) {
+			w.replicated(1, 0, 2, 3)
+			w.isr(1, 0, 1)
+			b := w.append(0, 1)
+			w.advance(1, 0, 2, 1)
+			w.ack(1, 0, b, 1)
+			w.OnPower(w.at, 1, loss(w, 1, 1))
+			w.isr(-1, 1)
+			w.isr(2, 2, 2)
+			w.lead(2, 2)
 		}},
 		{name: "W9 W10 it is let into the ISR before it has caught up", want: []string{"W10", "W9"}, tell: func(w *world) {
 			w.replicated(1, 0, 2, 3)

@@ -41,13 +41,14 @@ type replica struct {
 	pending       int64
 	lost, lostEnd int64
 	lossy         bool
+	crashed       bool // its process ended since it was last counted for the high watermark
 	touched       bool // anything happened to it since it was recovered
 
 	leading    bool
 	epoch      int32
 	epochStart int64
 	fetched    []fetchNote // by node index, while leading
-	hwFree     bool        // its high watermark may fall: new role, truncation or restart
+	hwGiven    bool        // its leader has raised its high watermark since the last new role, truncation or restart
 	admitted   int64       // broker epoch in which it proved to be complete; -1 none
 	synced     int64       // metadata log only
 	producers  map[int64]producer

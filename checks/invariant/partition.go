@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"fmt"
+	"math/bits"
 
 	"trial/engine/kafka/view"
 )
@@ -47,7 +48,7 @@ func (j *Judge) onAppended(n int, f *view.Appended) {
 func (j *Judge) onTruncated(n int, f *view.Truncated) {
 	p := j.part(&f.TP)
 	r := p.rep(n)
-	r.touched, r.hwFree = true, true
+	r.touched, r.hwGiven = true, false
 	j.r.w13.Evaluated++
 	if f.Leader {
 		j.r.w13.Fail(-1, j.now, p.where(f.To), "n%d truncated %s to %d while it was leading leader epoch %d", j.id(n), p.name, f.To, f.LeaderEpoch)
@@ -71,7 +72,7 @@ func (j *Judge) onTruncated(n int, f *view.Truncated) {
 func (j *Judge) onLeader(n int, f *view.BecameLeader) {
 	p := j.part(&f.TP)
 	r := p.rep(n)
-	r.touched, r.seen, r.open, r.leading, r.hwFree = true, true, true, true, true
+	r.touched, r.seen, r.open, r.leading, r.hwGiven = true, true, true, true, false
 	r.epoch, r.epochStart, r.hw = f.LeaderEpoch, f.Start, f.HW
 	r.fetched = r.fetched[:0]
 	j.r.w6.Evaluated++
@@ -100,17 +101,18 @@ func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader) (
 	if p.reg.uncleanEpoch == f.LeaderEpoch {
 		j.resolve(p)
 		switch {
+		case p.lastKnown && !p.topic.Unclean:
+			return j.excusedLastKnown(p, r)
 		case !p.topic.Unclean:
 			return "the election was unclean, which the topic does not allow", false
 		case p.alive >= 0:
-			return fmt.Sprintf("the election was unclean although the in-sync replica n%d was alive", p.alive), false
+			return fmt.Sprintf("the election was unclean although n%d, in sync or eligible, was alive", p.alive), false
 		}
 		return "", true
 	}
-	if j.cfg.ELR {
-		return j.excusedELR(p, r)
-	}
 	switch {
+	case j.cfg.ELR:
+		return "the election was clean", false
 	case !r.lossy:
 		return "no power failure took anything from it and the election was clean", false
 	case r.lost > r.match || r.lostEnd < p.trueHW:
@@ -125,22 +127,31 @@ func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader) (
 	return "", true
 }
 
-// excusedELR is case C2: at least min ISR of those that had the records lost them.
-func (j *Judge) excusedELR(p *partition, r *replica) (why string, legal bool) {
-	losers := 0
+// excusedLastKnown is case C2: ISR and ELR are empty and the last known leader
+// leads again. The controller cannot tell a kill from a power failure, so both
+// take a replica out of the ELR; at least min ISR of those that had the records
+// must have gone that way, and the leader itself must have lost them.
+func (j *Judge) excusedLastKnown(p *partition, r *replica) (why string, legal bool) {
+	if !r.lossy || r.lost > r.match || r.lostEnd < p.trueHW {
+		return "it is the last known leader, but no power failure took from it what is missing", false
+	}
+	crashed := uint64(0)
 	for i := range p.reps {
-		if o := &p.reps[i]; o.lossy && o.lost <= r.match && o.lostEnd >= p.trueHW {
-			losers++
+		if p.reps[i].crashed {
+			crashed |= 1 << i
 		}
 	}
-	if losers < p.needed() || p.fewest(r.match) < p.needed() {
-		return fmt.Sprintf("only %d replicas lost the records in power failures and %d would have to", losers, p.needed()), false
+	for i := p.committedAt(r.match); i < len(p.committed); i++ {
+		if n := bits.OnesCount64(p.committed[i].copies & crashed); n < p.needed() {
+			return fmt.Sprintf("it is the last known leader, but only %d of those that had the records crashed and %d would have to", n, p.needed()), false
+		}
 	}
 	return "", true
 }
 
 // resolve finds out, once the batch of metadata with an unclean election has been
-// applied, whether a member of the ISR before it was alive.
+// applied, whether a member of the ISR or ELR before it was alive, and whether one
+// was left at all: who came back uncleanly in that batch was not.
 func (j *Judge) resolve(p *partition) {
 	if !p.unresolved {
 		return
@@ -149,6 +160,10 @@ func (j *Judge) resolve(p *partition) {
 	for _, m := range p.before {
 		if b := j.broker(m); b != nil && b.registered && !b.fenced && !b.stopping {
 			p.alive = m
+		}
+		n := j.node(m)
+		if b := &j.nodes[n]; !b.unclean || p.rep(n).admitted == b.epoch {
+			p.lastKnown = false
 		}
 	}
 }
@@ -165,7 +180,7 @@ func (j *Judge) broker(id int32) *node {
 func (j *Judge) onFollower(n int, f *view.BecameFollower) {
 	p := j.part(&f.TP)
 	r := p.rep(n)
-	r.touched, r.seen, r.open, r.leading, r.hwFree = true, true, true, false, true
+	r.touched, r.seen, r.open, r.leading, r.hwGiven = true, true, true, false, false
 	r.epoch, r.hw = f.LeaderEpoch, f.HW
 	r.fetched = r.fetched[:0]
 	r.producers = nil

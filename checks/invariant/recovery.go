@@ -97,7 +97,7 @@ func (j *Judge) onOpened(n int, f *view.LogOpened) {
 	if f.HW > f.End {
 		j.r.w6.Fail(-1, j.now, p.where(f.HW), "n%d opened %s with high watermark %d above its log end %d", j.id(n), p.name, f.HW, f.End)
 	}
-	r.hw, r.hwFree = f.HW, true
+	r.hw = f.HW
 	j.epochCache(n, p, f)
 	j.complete(p, n, "recovery")
 }
@@ -111,7 +111,7 @@ func (j *Judge) recovered(n int, l *lineage, r *replica, start, end int64, found
 	}
 	*r = replica{
 		seen: true, open: true, start: start, end: end, log: append(r.log[:0:0], found...), pending: never, epoch: -1,
-		lossy: r.lossy, lost: r.lost, lostEnd: r.lostEnd, admitted: r.admitted, synced: min(r.synced, end), fetched: r.fetched[:0], hwFree: true,
+		lossy: r.lossy, crashed: r.crashed, lost: r.lost, lostEnd: r.lostEnd, admitted: r.admitted, synced: min(r.synced, end), fetched: r.fetched[:0],
 	}
 	for _, b := range found {
 		clash.Evaluated++

@@ -249,8 +249,9 @@ func (l *Ledger) firstFault() (seq int64, any bool) {
 }
 
 // lastStanding enters cases C1, C3 and E (classic mode: the last in-sync replica
-// lost records in a power failure and led again), F, and C2 (ELR mode: at least
-// min ISR of those that had the records lost them).
+// lost records in a power failure and led again), F, and C2 (ELR mode: ISR and ELR
+// were empty and the last known leader, which had lost records, led again; at
+// least min ISR of those that had them crashed).
 func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []bytes.Batch) {
 	if topic.FlushEach {
 		return
@@ -288,7 +289,10 @@ func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []b
 func (l *Ledger) ledAgain(p *Partition, node, newest int32) *Change {
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if c.Leader == node && c.LeaderEpoch > newest && !c.Unclean && c.Elected && (l.cfg.ELR || len(c.ISR) == 1 && c.ISR[0] == node) {
+		if c.Leader != node || c.LeaderEpoch <= newest || !c.Elected {
+			continue
+		}
+		if l.cfg.ELR && c.LastKnown || !l.cfg.ELR && !c.Unclean && len(c.ISR) == 1 && c.ISR[0] == node {
 			return c
 		}
 	}
@@ -300,7 +304,7 @@ func (l *Ledger) ranges(x *loss, from int64, needed int) []checks.Range {
 	var list []checks.Range
 	for k := range x.batches {
 		b := &x.batches[k]
-		if b.Last < from || bits.OnesCount64(b.holders) < needed || l.cfg.ELR && l.losers(x.dir, &b.Batch) < needed {
+		if b.Last < from || bits.OnesCount64(b.holders) < needed || l.cfg.ELR && l.crashed(b.holders) < needed {
 			continue
 		}
 		if n := len(list); n > 0 && list[n-1].To == b.Base {
@@ -310,6 +314,18 @@ func (l *Ledger) ranges(x *loss, from int64, needed int) []checks.Range {
 		}
 	}
 	return list
+}
+
+// crashed counts those of the holders whose process ever died. The controller
+// cannot tell a kill from a power failure: both take a replica out of the ELR.
+func (l *Ledger) crashed(holders uint64) int {
+	n := 0
+	for i, b := range l.cfg.Brokers {
+		if holders&(1<<(i&63)) != 0 && slices.ContainsFunc(l.faults, func(e checks.FaultEvent) bool { return e.Kind.Crash() && e.Node == b }) {
+			n++
+		}
+	}
+	return n
 }
 
 // losers counts the replicas that ever lost the batch.
@@ -347,7 +363,7 @@ func (l *Ledger) caseOf(x *loss, needed int) string {
 
 func (l *Ledger) standing() string {
 	if l.cfg.ELR {
-		return "an eligible leader"
+		return "the last known leader, with no in-sync and no eligible replica left"
 	}
 	return "the last in-sync replica"
 }

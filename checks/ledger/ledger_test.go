@@ -182,20 +182,31 @@ func TestLedgerCases(t *testing.T) {
 			w.leads(1, 1)
 			w.append(1, 2, 1)
 		}},
-		{name: "C2 two members lost it", topic: checks.Topic{MinISR: 2}, elr: true, want: []string{"C2 from 1 in 1: [1,2)"}, live: func(w *life) {
+		{name: "C2 the last known leader lost it, another crashed", topic: checks.Topic{MinISR: 2}, elr: true, want: []string{"C2 from 1 in 2: [1,2)"}, live: func(w *life) {
 			w.append(0, 0, 1, 2, 3)
-			w.append(1, 0, 1, 2, 3)
+			w.append(1, 0, 1, 2)
 			w.power(1, 1)
-			w.power(2, 1)
-			w.leads(2, 2, 3)
-			w.append(1, 1, 2)
+			w.fault(checks.FaultEvent{Kind: checks.Kill, Node: 2})
+			w.records(bytestest.PartitionChange(id, 0, []int32{}, -1))
+			w.leads(1, 1)
+			w.append(1, 2, 1)
 		}},
-		{name: "C2 neighbour: one member fewer", topic: checks.Topic{MinISR: 2}, elr: true, live: func(w *life) {
+		{name: "C2 neighbour: one crash fewer", topic: checks.Topic{MinISR: 2}, elr: true, live: func(w *life) {
 			w.append(0, 0, 1, 2, 3)
-			w.append(1, 0, 1, 2, 3)
-			w.power(2, 1)
-			w.leads(2, 2, 3)
-			w.append(1, 1, 2)
+			w.append(1, 0, 1, 2)
+			w.power(1, 1)
+			w.records(bytestest.PartitionChange(id, 0, []int32{}, -1))
+			w.leads(1, 1)
+			w.append(1, 2, 1)
+		}},
+		{name: "C2 neighbour: an in-sync replica was left", topic: checks.Topic{MinISR: 2}, elr: true, live: func(w *life) {
+			w.append(0, 0, 1, 2, 3)
+			w.append(1, 0, 1, 2)
+			w.power(1, 1)
+			w.fault(checks.FaultEvent{Kind: checks.Kill, Node: 2})
+			w.leads(-1, 2)
+			w.leads(1, 1)
+			w.append(1, 2, 1)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

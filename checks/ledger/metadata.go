@@ -19,6 +19,7 @@ type Metadata struct {
 
 	index   map[checks.Part]int
 	brokers []broker
+	batch   int64 // base offset of the one being replayed
 }
 
 // Topic is a topic that ever existed.
@@ -43,10 +44,12 @@ type Change struct {
 	Replicas, ISR, ELR          []int32
 	Elected                     bool // this record set the leader
 	// Unclean says that it elected a leader outside the ISR and ELR before it, which
-	// Before holds; Alive is a member of that ISR that was alive then, -1 nobody.
+	// Before holds; Alive is one of them that was alive then, -1 nobody.
 	Unclean bool
 	Before  []int32
 	Alive   int32
+	// LastKnown says that nobody was left in ISR and ELR and the latest leader leads again.
+	LastKnown bool
 }
 
 type broker struct {
@@ -55,6 +58,8 @@ type broker struct {
 	fenced   bool
 	stopping bool
 	gone     bool
+	// registered is the base offset of the batch in which it last registered.
+	registered int64
 }
 
 // Name is the partition's name and the name of its directory.
@@ -62,6 +67,16 @@ func (p *Partition) Name() string { return fmt.Sprintf("%s-%d", p.TopicName, p.K
 
 // Last is the partition's final state.
 func (p *Partition) Last() *Change { return &p.Changes[len(p.Changes)-1] }
+
+// lastLeader is the latest leader that was one; -1 none.
+func (p *Partition) lastLeader() int32 {
+	for i := len(p.Changes) - 1; i >= 0; i-- {
+		if n := p.Changes[i].Leader; n >= 0 {
+			return n
+		}
+	}
+	return -1
+}
 
 // LeaderChanges counts the leader epochs after the first.
 func (p *Partition) LeaderChanges() int {
@@ -93,6 +108,7 @@ func (m *Metadata) apply(b *bytes.Batch) {
 	for i := range m.Partitions {
 		first[i] = len(m.Partitions[i].Changes)
 	}
+	m.batch = b.Base
 	err := b.Each(func(r bytes.Record) {
 		rec, err := bytes.DecodeMetadata(r.Value)
 		if err != nil {
@@ -106,20 +122,25 @@ func (m *Metadata) apply(b *bytes.Batch) {
 	}
 	for i := range first {
 		for k := first[i]; k < len(m.Partitions[i].Changes); k++ {
-			m.findAlive(&m.Partitions[i].Changes[k])
+			m.findAlive(&m.Partitions[i].Changes[k], b.Base)
 		}
 	}
 }
 
-// findAlive looks, after the whole batch, for a live member of the ISR that an
-// unclean election passed over.
-func (m *Metadata) findAlive(c *Change) {
+// findAlive looks, after the whole batch, for a live member of the ISR and ELR that
+// an unclean election passed over. One that registered anew in the same batch came
+// back uncleanly and was taken out of them.
+func (m *Metadata) findAlive(c *Change, batch int64) {
 	if !c.Unclean {
 		return
 	}
 	for _, id := range c.Before {
-		if k := m.broker(id); !k.gone && !k.fenced && !k.stopping {
+		k := m.broker(id)
+		if !k.gone && !k.fenced && !k.stopping {
 			c.Alive = id
+		}
+		if k.registered != batch {
+			c.LastKnown = false // it came back in this batch, or it could still have led
 		}
 	}
 }
@@ -130,14 +151,14 @@ func (m *Metadata) broker(id int32) *broker {
 			return &m.brokers[i]
 		}
 	}
-	m.brokers = append(m.brokers, broker{id: id, gone: true})
+	m.brokers = append(m.brokers, broker{id: id, gone: true, registered: -1})
 	return &m.brokers[len(m.brokers)-1]
 }
 
 func (m *Metadata) record(offset int64, rec any) {
 	switch r := rec.(type) {
 	case bytes.RegisterBroker:
-		*m.broker(r.ID) = broker{r.ID, r.Epoch, r.Fenced, r.Stopping, false}
+		*m.broker(r.ID) = broker{r.ID, r.Epoch, r.Fenced, r.Stopping, false, m.batch}
 	case bytes.UnregisterBroker:
 		m.broker(r.ID).gone = true
 	case bytes.BrokerChange:
@@ -185,7 +206,7 @@ func (m *Metadata) changed(offset int64, r *bytes.PartitionChange) {
 	}
 	was := p.Last()
 	c := *was
-	c.Offset, c.Elected, c.Unclean, c.Before, c.Alive = offset, false, false, nil, -1
+	c.Offset, c.Elected, c.Unclean, c.Before, c.Alive, c.LastKnown = offset, false, false, nil, -1, false
 	c.PartitionEpoch++
 	if r.ISR != nil {
 		c.ISR = r.ISR
@@ -200,7 +221,8 @@ func (m *Metadata) changed(offset int64, r *bytes.PartitionChange) {
 		c.Leader, c.Elected = r.Leader, true
 		c.LeaderEpoch++
 		if r.Leader >= 0 && !slices.Contains(was.ISR, r.Leader) && !slices.Contains(was.ELR, r.Leader) {
-			c.Unclean, c.Before = true, was.ISR
+			c.Unclean, c.Before = true, slices.Concat(was.ISR, was.ELR)
+			c.LastKnown = p.lastLeader() == r.Leader // findAlive decides the rest
 		}
 	}
 	p.Changes = append(p.Changes, c)

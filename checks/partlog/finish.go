@@ -177,10 +177,12 @@ func (j *judge) disturbed(p *part, o *op) bool {
 	return p.excuse(max(o.acked, 0), o.inv) != nil
 }
 
-// lostZero: in a run without faults and leader changes nothing goes missing.
+// lostZero: in a run without faults and leader changes nothing goes missing. The
+// first election counts as one until somebody has seen the leader serve: before,
+// it may not know yet that it leads, and answers acks=0 by closing the connection.
 func (j *judge) lostZero(p *part, pos int32) {
 	o := &j.ops[pos]
-	if j.faulty || j.changes(p) > 0 {
+	if j.faulty || j.changes(p) > 0 || o.floor < 0 {
 		j.add(tallyZero, p, o.acked, o)
 		return
 	}

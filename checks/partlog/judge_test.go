@@ -344,6 +344,11 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 			h.Dump()
 		}},
 		{name: "L10 acks=0 lost without a fault", want: []string{"L10"}, tell: func(h *H) {
+			h.Sent(b, All, 0)
+			h.Sent(a, Zero, -1)
+			h.Dump(At(b, 0))
+		}},
+		{name: "L10 silent: acks=0 sent before the first leader was seen to serve", tell: func(h *H) {
 			h.Sent(a, Zero, -1)
 			h.Dump()
 		}},

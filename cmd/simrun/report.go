@@ -108,6 +108,8 @@ func (r *textReport) end(wall time.Duration) error {
 		total.Events += t.Events
 		total.Virtual += t.Virtual
 		total.Acked += t.Acked
+		total.AckedOne += t.AckedOne
+		total.SentZero += t.SentZero
 		total.Delivered += t.Delivered
 		total.Faults += t.Faults
 		total.Skipped += t.Skipped
@@ -125,27 +127,29 @@ func (r *textReport) end(wall time.Duration) error {
 	fmt.Fprintf(r.out, "  %s virtual in %.1fs, %s events; %s faults struck (%s skipped), %s leader changes, %s ISR changes\n",
 		(time.Duration(total.Virtual)).Round(time.Second), wall.Seconds(), group(total.Events), group(total.Faults), group(total.Skipped), group(total.Elections), group(total.ISRChanges))
 	fmt.Fprintf(r.out, "  %s records acknowledged, %s delivered\n", group(total.Acked), group(total.Delivered))
-	r.losses()
+	r.losses(&total)
 	if verdicts[cluster.Pass] != len(r.results) {
 		return errVerdict
 	}
 	return nil
 }
 
+// cause is one reason for which records may be lost, over all seeds.
+type cause struct {
+	of          string // the row of the ledger
+	lost, seeds int64
+	example     uint64
+}
+
 // losses says in words what was lost and why that was allowed.
-func (r *textReport) losses() {
-	type cause struct {
-		name, sentence string
-		lost, seeds    int64
-		example        uint64
-	}
+func (r *textReport) losses(total *cluster.Result) {
 	var causes []*cause
 	for i := range r.results {
 		for _, l := range r.results[i].Losses {
-			k := slices.IndexFunc(causes, func(c *cause) bool { return c.name == l.Case })
+			k := slices.IndexFunc(causes, func(c *cause) bool { return c.of == l.Case })
 			if k < 0 {
 				k = len(causes)
-				causes = append(causes, &cause{name: l.Case, sentence: l.Sentence, example: r.results[i].Plan.Seed})
+				causes = append(causes, &cause{of: l.Case, example: r.results[i].Plan.Seed})
 			}
 			causes[k].lost += l.Lost
 			causes[k].seeds++
@@ -155,9 +159,43 @@ func (r *textReport) losses() {
 		fmt.Fprintf(r.out, "  none of them was lost\n")
 	}
 	for _, c := range causes {
-		fmt.Fprintf(r.out, "  %s: %s acknowledged records were lost in %d of %d seeds, allowed by %s; %s\n",
-			c.name, group(c.lost), c.seeds, len(r.results), c.name, cluster.ReplayLine("replay", c.example, r.opts))
+		fmt.Fprintf(r.out, "  %s in %d of %d seeds, %s; %s\n", c.words(total), c.seeds, len(r.results), allowedBy(c.of),
+			cluster.ReplayLine("replay", c.example, r.opts))
 	}
+}
+
+func (c *cause) words(total *cluster.Result) string {
+	switch c.of {
+	case "A":
+		return fmt.Sprintf("with acks=0, %s of %s records sent were lost", group(c.lost), group(total.SentZero))
+	case "B":
+		return fmt.Sprintf("with acks=1, %s of %s acknowledged records were lost", group(c.lost), group(total.AckedOne))
+	}
+	return fmt.Sprintf("%s of %s acknowledged records were lost", group(c.lost), group(total.Acked))
+}
+
+// allowedBy names the setting or the fault that permits a loss (the rows of the
+// ledger).
+func allowedBy(row string) string {
+	switch row {
+	case "A":
+		return "allowed by acks=0"
+	case "B":
+		return "allowed by acks=1"
+	case "C1":
+		return "allowed without eligible leader replicas: the last in-sync replica lost its unsynced bytes and led again"
+	case "C2":
+		return "allowed since min.insync.replicas replicas or more lost their unsynced bytes"
+	case "C3":
+		return "allowed by min.insync.replicas=1"
+	case "D":
+		return "allowed by unclean.leader.election.enable=true"
+	case "E":
+		return "allowed since every replica lost its unsynced bytes"
+	case "R":
+		return "allowed since the topic was deleted"
+	}
+	return "allowed by case " + row + " of the ledger"
 }
 
 // group writes 81204 as 81,204.

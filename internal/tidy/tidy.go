@@ -1,6 +1,6 @@
 // Package tidy holds the house rules that a machine can check: who may import
 // whom, what code below the simulator must not do, what every package must say
-// of itself, how long files may grow.
+// of itself, how long files may grow, what the documents may name.
 //
 // # Invariants
 //

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -22,6 +23,21 @@ func load(t *testing.T, root string) *Tree {
 
 const root0 = "../.."
 
+// The tree is read once for all rules.
+var house = sync.OnceValues(func() (*Tree, error) { return Load(root0) })
+
+func ours(t *testing.T) *Tree {
+	t.Helper()
+	tree, err := house()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tree.Files) == 0 {
+		t.Fatal("no Go file found")
+	}
+	return tree
+}
+
 func report(t *testing.T, bad []string) {
 	t.Helper()
 	for _, b := range bad {
@@ -29,10 +45,18 @@ func report(t *testing.T, bad []string) {
 	}
 }
 
-func TestImportsKeepTheirDirections(t *testing.T)    { report(t, load(t, root0).Imports()) }
-func TestNothingUnorderedBelowTheSeed(t *testing.T)  { report(t, load(t, root0).Banned()) }
-func TestPackagesSayWhatTheyAre(t *testing.T)        { report(t, load(t, root0).Docs()) }
-func TestFilesAndFunctionsStayReadable(t *testing.T) { report(t, load(t, root0).Sizes()) }
+func TestImportsKeepTheirDirections(t *testing.T)    { report(t, ours(t).Imports()) }
+func TestNothingUnorderedBelowTheSeed(t *testing.T)  { report(t, ours(t).Banned()) }
+func TestPackagesSayWhatTheyAre(t *testing.T)        { report(t, ours(t).Docs()) }
+func TestFilesAndFunctionsStayReadable(t *testing.T) { report(t, ours(t).Sizes()) }
+
+func TestDocumentsNameOnlyWhatIsThere(t *testing.T) {
+	bad, err := ours(t).Documents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(t, bad)
+}
 
 func TestMapOrderReachesNothing(t *testing.T) {
 	if testing.Short() {
@@ -51,7 +75,7 @@ func TestAllButTheRealEdgeBuildsForWasm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the module twice")
 	}
-	tree := load(t, root0)
+	tree := ours(t)
 	var pkgs []string
 	seen := map[string]bool{}
 	for _, f := range tree.Files {
@@ -116,20 +140,31 @@ func Now() int64 {
 `+"\nfunc long() {\n"+strings.Repeat("\tNow()\n", MaxFuncLines+2)+"}\n"+strings.Repeat("\n", MaxFileLines))
 	write("engine/kafka/kafka.go", "// Package kafka is a dummy.\n//\n// Not here: all.\npackage kafka\n")
 	write("stray/stray.go", "package stray\n")
+	write("sim/sim.go", "package sim\n\nimport (\n\t\"runtime\"\n\t_ \"testing\"\n)\n\nvar N = runtime.NumCPU()\n")
+	write("README.md", "[a](docs/gone.md) and `faults/gone.go` and `faults.Gone` and `faults.Now`, [docs](docs)\n\n    go run ./cmd/gone\n")
+	write("docs/ARCHITECTURE.md", "`faults`, `engine/kafka`, `sim`\n")
 	tree := load(t, dir)
 	maps, err := MapRanges(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	docs, err := tree.Documents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(docs) != 5 {
+		t.Errorf("%d reports about documents, want 5", len(docs))
+	}
 	for name, c := range map[string]struct {
 		got  []string
 		want []string
 	}{
-		"imports": {tree.Imports(), []string{"must not import trial/engine/kafka", "no import rule covers package stray"}},
-		"banned":  {tree.Banned(), []string{"import of time", "go statement", "channel:", "channel send", "float literal", "%p", "package variable count changes"}},
-		"docs":    {tree.Docs(), []string{"faults: no package doc", "exported Now has no doc comment"}},
-		"sizes":   {tree.Sizes(), []string{"one concept a file", "long has"}},
-		"maps":    {maps, []string{"range over a map"}},
+		"imports":   {tree.Imports(), []string{"must not import trial/engine/kafka", "no import rule covers package stray"}},
+		"banned":    {tree.Banned(), []string{"import of time", "go statement", "channel:", "channel send", "float literal", "%p", "package variable count changes", "import of runtime", "import of testing"}},
+		"docs":      {tree.Docs(), []string{"faults: no package doc", "exported Now has no doc comment"}},
+		"sizes":     {tree.Sizes(), []string{"one concept a file", "long has"}},
+		"documents": {docs, []string{"link to docs/gone.md", "`faults/gone.go`", "`faults.Gone`", "./cmd/gone", "package `stray` is not listed"}},
+		"maps":      {maps, []string{"range over a map"}},
 	} {
 		all := strings.Join(c.got, "\n")
 		for _, w := range c.want {

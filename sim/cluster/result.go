@@ -32,7 +32,9 @@ type Result struct {
 
 	Events     int64
 	Virtual    clock.Duration
-	Acked      int64 // records acknowledged to producers
+	Acked      int64 // records acknowledged to producers that asked for it (acks=1 and all)
+	AckedOne   int64 // those of acks=1 among them
+	SentZero   int64 // records handed over with acks=0, which nobody acknowledges
 	Delivered  int64 // records delivered to consumers
 	Lost       int64 // acknowledged records missing, allowed by the configuration
 	Duplicated int64 // surplus copies, allowed by the configuration

@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 
+	"trial/checks/history"
 	"trial/checks/panel"
 	"trial/engine"
 	"trial/engine/kafka/view"
@@ -42,6 +43,27 @@ func (t *tally) fact(f engine.Fact) {
 		t.isrChanges++
 	}
 	x.offset, x.leaderEpoch, x.isr = p.Offset, p.LeaderEpoch, p.ISR
+}
+
+// countAcks counts successful sends by what they asked for.
+func (r *Result) countAcks(h *history.History) {
+	asked := map[int64]int8{}
+	for i := range h.Events {
+		switch e := &h.Events[i]; {
+		case e.Kind == history.SendInvoked:
+			asked[e.Op] = e.Acks
+		case e.Kind == history.SendDone && e.Outcome == history.OK:
+			switch asked[e.Op] {
+			case 0:
+				r.SentZero++
+			case 1:
+				r.AckedOne++
+				r.Acked++
+			default:
+				r.Acked++
+			}
+		}
+	}
 }
 
 // account takes over what the configuration allowed.

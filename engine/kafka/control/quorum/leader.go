@@ -180,7 +180,12 @@ func (m *Member) onBeginTimer() {
 				return
 			}
 			m.le.voters[i].asked = false
-			if r, ok := resp.(*kmsg.BeginQuorumEpochResponse); err == nil && ok && len(r.Topics) == 1 && len(r.Topics[0].Partitions) == 1 {
+			r, ok := resp.(*kmsg.BeginQuorumEpochResponse)
+			switch {
+			case err != nil || !ok:
+			case r.ErrorCode == kerr.BrokerNotAvailable.Code: // it is starting, and will listen soon
+				m.h.SetTimer(&m.le.begin, m.h.Now().Add(m.cfg.RetryBackoff))
+			case len(r.Topics) == 1 && len(r.Topics[0].Partitions) == 1:
 				m.learn(r.Topics[0].Partitions[0].LeaderEpoch, r.Topics[0].Partitions[0].LeaderID)
 			}
 		})
