@@ -1,3 +1,5 @@
+//go:build unix
+
 package host
 
 import (
@@ -73,18 +75,6 @@ func (f *flow) Frame(_ engine.ConnID, b *engine.Buf) {
 	}
 	f.send()
 }
-
-// part is a program that does nothing, to be embedded.
-type part struct{ h engine.Host }
-
-func (p *part) Boot(h engine.Host) { p.h = h }
-func (p *part) Stop()              { p.h.Exit(nil) }
-func (p *part) Accept(engine.ConnID, engine.ListenerID, string) engine.ConnHandler {
-	return nil
-}
-func (p *part) Opened(engine.ConnID)             {}
-func (p *part) Frame(engine.ConnID, *engine.Buf) {}
-func (p *part) Closed(engine.ConnID, error)      {}
 
 // store is a server: a frame of one byte fetches the file's last chunk as a
 // region, any other is appended and answered.

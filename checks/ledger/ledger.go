@@ -29,6 +29,7 @@ type Ledger struct {
 	cfg    checks.Config
 	faults []checks.FaultEvent
 	losses []loss
+	starts []dirStarts
 }
 
 // loss is what one event took from one replica.
@@ -58,6 +59,12 @@ func (l *Ledger) OnFault(e *checks.FaultEvent, d checks.Disk) {
 	kept := *e
 	kept.Lost = nil
 	l.faults = append(l.faults, kept)
+	l.look(d)
+	for i := range e.Lost {
+		if dir, _, ok := bytes.SplitPath(e.Lost[i].Path); ok && l.mayElectUncleanly(dir) {
+			l.note(dir, bytes.EpochStarts(e.Lost[i].Before))
+		}
+	}
 	if e.Kind != checks.PowerFail && e.Kind != checks.Corrupt {
 		return
 	}
@@ -173,6 +180,7 @@ func (b *Book) Ends() []checks.EraEnd {
 func (l *Ledger) Settle(d checks.Disk) *Book {
 	m := ReadMetadata(d, l.cfg.Brokers)
 	b := &Book{Metadata: m}
+	l.look(d)
 	for i := range m.Partitions {
 		p := &m.Partitions[i]
 		topic := l.cfg.Topic(p.TopicName)
@@ -230,7 +238,7 @@ func (l *Ledger) unclean(b *Book, p *Partition, topic checks.Topic, log []bytes.
 			continue // nobody took the in-sync replicas away
 		}
 		b.Entries = append(b.Entries, Entry{
-			EraEnd: checks.EraEnd{Part: p.Key, Epoch: c.LeaderEpoch, Offset: startOf(log, c.LeaderEpoch), FromSeq: seq, Case: "D"},
+			EraEnd: checks.EraEnd{Part: p.Key, Epoch: c.LeaderEpoch, Offset: l.parting(p, i, log), FromSeq: seq, Case: "D"},
 			Name:   p.Name(),
 			Cause: fmt.Sprintf("n%d was elected uncleanly in leader epoch %d (metadata offset %d) when no member of the ISR %v was alive",
 				c.Leader, c.LeaderEpoch, c.Offset, c.Before),

@@ -98,6 +98,23 @@ func TestLedgerCases(t *testing.T) {
 			w.records(bytestest.PartitionChange(id, 0, []int32{2}, 2), bytestest.FenceBroker(1, 1, 1)) // fenced by the same batch
 			w.append(1, 2, 2, 3)
 		}},
+		{name: "D twice: the second election brings back what the first gave up", topic: unclean,
+			want: []string{"D from 0 in 2: all", "D from 0 in 4: all"}, live: func(w *life) {
+				w.append(0, 0, 3)
+				w.append(1, 0, 3)
+				w.leads(-2, 3)
+				w.fault(checks.FaultEvent{Kind: checks.Kill, Node: 3})
+				w.leads(-1, 3)
+				w.records(bytestest.PartitionChange(id, 0, []int32{2}, 2), bytestest.FenceBroker(3, 3, 1))
+				w.append(0, 2, 2)
+				w.fault(checks.FaultEvent{Kind: checks.Kill, Node: 2})
+				w.leads(-1, 2)
+				w.records(bytestest.PartitionChange(id, 0, []int32{3}, 3), bytestest.FenceBroker(2, 2, 1))
+				w.disk.Put(2, "t-0")
+				w.append(0, 0, 2)
+				w.append(1, 0, 2)
+				w.append(2, 4, 2, 3)
+			}},
 		{name: "D neighbour: the topic does not allow it", topic: checks.Topic{MinISR: 1}, live: func(w *life) {
 			w.append(0, 0, 1, 2, 3)
 			w.leads(-2, 1)

@@ -149,10 +149,12 @@ func (j *Judge) Observe(v *View) {
 		if why != "" {
 			stalled = append(stalled, r.counter.Name+": "+why)
 		}
+		if why == "" || v.At >= r.due {
+			r.counter.Evaluated++
+		}
 		if v.At < r.due {
 			continue
 		}
-		r.counter.Evaluated++
 		if why != "" && !r.reported {
 			r.reported = true
 			r.counter.FailWith(-1, v.At, nil, stalled, "%s, %v after healing (allowed: %v)", why, v.At.Sub(j.heal), r.due.Sub(j.heal))

@@ -423,6 +423,22 @@ func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 			h.Deliver(3, 1, b, 1)
 			h.Dump(At(a, 1), At(x, 5))
 		}},
+		{name: "an ended era may take the producer state: a retry is appended again", ends: ended, chg: 1, fault: checks.Kill, tell: func(h *H) {
+			o := All
+			o.Attempts = 2
+			p := h.Send(a, o)
+			h.Ack(p, 1)
+			h.Sent(x, All, 2)
+			h.Deliver(2, 2, x, 5)
+			h.Dump(At(a, 0), At(a, 5), At(x, 5))
+		}},
+		{name: "but not more often than it was tried", ends: ended, chg: 1, fault: checks.Kill, want: []string{"L2"}, tell: func(h *H) {
+			p := h.Send(a, All)
+			h.Ack(p, 1)
+			h.Sent(x, All, 2)
+			h.Deliver(2, 2, x, 5)
+			h.Dump(At(a, 0), At(a, 5), At(x, 5))
+		}},
 		{name: "only the ranges are excused", chg: 1, fault: checks.Kill, want: []string{"L3", "L7"},
 			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Case: "C1", Ranges: []checks.Range{{From: 1, To: 2}}}},
 			tell: func(h *H) {

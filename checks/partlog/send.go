@@ -144,18 +144,29 @@ func (j *judge) count(p *part, o *op, offset int64) {
 		o.copies--
 		return
 	}
-	j.add(tallyDuplicates, p, offset, o)
 	attempts := max(o.attempts, 1)
-	if o.idem {
-		j.tally[tallyDuplicates].count--
+	switch {
+	case o.idem && !(p.stateCut(o) && o.copies <= attempts):
 		j.r.l2.FailWith(j.seq, j.ev.At, p.objects(offset), []string{j.event(o.inv), j.firstSight(p, o.first, 0), Describe(j.ev)},
 			"%s of an idempotent producer is in %s twice, at offsets %d and %d", recordName(o.id), p.name, o.first, offset)
-	} else if o.copies > attempts {
-		j.tally[tallyDuplicates].count--
+	case o.copies > attempts:
 		j.r.l2.FailWith(j.seq, j.ev.At, p.objects(offset), []string{j.event(o.inv), Describe(j.ev)},
 			"%s is in %s %d times (at offsets %d and %d among others) after only %d attempts",
 			recordName(o.id), p.name, o.copies, o.first, offset, attempts)
+	default:
+		j.add(tallyDuplicates, p, offset, o)
 	}
+}
+
+// stateCut reports whether the producer state that would have told a retry of the
+// record from a new one may have gone with the end of an era (case H).
+func (p *part) stateCut(o *op) bool {
+	for i := range p.ends {
+		if o.inv < p.ends[i].seen {
+			return true
+		}
+	}
+	return false
 }
 
 // maxStories bounds the searches through the history for the sake of a sentence.

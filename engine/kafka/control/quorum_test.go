@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"trial/clock"
+	"trial/engine"
 	"trial/engine/kafka/control/quorum"
+	"trial/engine/kafka/view"
 )
 
 func TestAFreshClusterHasAControllerWithin100ms(t *testing.T) {
@@ -75,6 +77,51 @@ func TestAnOrderlyStopHandsOverQuickly(t *testing.T) {
 	}
 	w.awaitLeader(500 * clock.Millisecond)
 	w.rules.check()
+}
+
+// A leader dies as soon as it calls itself one, and comes back at once: the others
+// still vote for it in that epoch if they are asked, and have not given up on it.
+func TestALeadershipIsNotResumed(t *testing.T) {
+	held := map[int32]engine.Incarnation{}
+	w := newWorld(t, 8, 3, 3, false)
+	kills := 0
+	w.OnFact = func(n engine.NodeID, f engine.Fact) {
+		w.rules.on(n, f)
+		r, ok := f.(view.QuorumRole)
+		if !ok || r.Role != quorum.Leader.String() {
+			return
+		}
+		m := w.nodes[n-1]
+		if was, found := held[r.Epoch]; found && was != m.inc {
+			t.Errorf("incarnation %d of node %d leads epoch %d, which incarnation %d led", m.inc, n, r.Epoch, was)
+		}
+		held[r.Epoch] = m.inc
+		if kills++; kills <= 20 {
+			w.After(0, m.Kill)
+			w.After(clock.Millisecond, m.Start)
+		}
+	}
+	w.start()
+	w.Run(60 * clock.Second)
+	if len(held) < 20 {
+		t.Errorf("only %d epochs were led: the test shows little", len(held))
+	}
+	w.rules.check()
+}
+
+func TestACandidateClaimsOnlyWhatIsDurable(t *testing.T) {
+	asked := 0
+	for seed := range uint64(10) {
+		w := newWorld(t, seed, 3, 4, false).start()
+		w.awaitLeader(clock.Second)
+		w.SyncMax = 200 * clock.Millisecond
+		storm(w, 60)
+		w.rules.check()
+		asked += w.rules.seen["vote"]
+	}
+	if asked < 100 {
+		t.Errorf("only %d votes were asked for: the test shows little", asked)
+	}
 }
 
 func TestASingleVoterLeadsAgainAtOnceAfterARestart(t *testing.T) {

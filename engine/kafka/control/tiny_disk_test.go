@@ -21,17 +21,19 @@ type disk struct {
 	dirs, durDirs  map[string]bool
 	open           map[engine.FileID]*file
 	lastID         engine.FileID
-	busy           clock.Instant
-	broken         bool // every operation fails
+	busy           map[engine.FileID]clock.Instant // one file's operations end in order; 0 are the names
+	broken         bool                            // every operation fails
 }
 
 func newDisk() *disk {
 	return &disk{names: map[string]*file{}, durable: map[string]*file{}, dirs: map[string]bool{".": true},
-		durDirs: map[string]bool{".": true}, open: map[engine.FileID]*file{}}
+		durDirs: map[string]bool{".": true}, open: map[engine.FileID]*file{}, busy: map[engine.FileID]clock.Instant{}}
 }
 
 // reopen forgets the handles of the last incarnation.
-func (d *disk) reopen() { d.open = map[engine.FileID]*file{} }
+func (d *disk) reopen() {
+	d.open, d.busy = map[engine.FileID]*file{}, map[engine.FileID]clock.Instant{}
+}
 
 func (d *disk) powerFail(lose bool, rng *engine.Stream) {
 	names := map[string]*file{}

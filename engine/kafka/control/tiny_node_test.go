@@ -161,10 +161,10 @@ func (n *machine) Exit(err error) {
 func (n *machine) Disk(op *engine.DiskOp) {
 	lat := clock.Duration(20+n.w.rng.N(100)) * clock.Microsecond
 	if op.Kind == engine.OpSyncFile || op.Kind == engine.OpSyncDir {
-		lat += clock.Duration(n.w.rng.N(2000)) * clock.Microsecond
+		lat += clock.Duration(n.w.rng.N(int64(n.w.SyncMax)))
 	}
-	at := max(n.disk.busy, n.w.now).Add(lat)
-	n.disk.busy = at
+	at := max(n.disk.busy[op.File], n.w.now).Add(lat)
+	n.disk.busy[op.File] = at
 	inc := n.inc
 	n.w.at(at, n, func() {
 		if inc == n.inc {

@@ -29,8 +29,9 @@ type tinyWorld struct {
 	cut   map[[2]engine.NodeID]bool
 	seed  uint64
 
-	Probes map[string]int
-	Events int
+	SyncMax clock.Duration // syncs take up to that long
+	Probes  map[string]int
+	Events  int
 }
 
 type tinyEvent struct {
@@ -64,7 +65,7 @@ func (q *eventQueue) Pop() any {
 
 // newTinyWorld makes an empty world.
 func newTinyWorld(seed uint64) *tinyWorld {
-	return &tinyWorld{rng: engine.NewStream(seed, "tinyworld"), seed: seed, cut: map[[2]engine.NodeID]bool{}, Probes: map[string]int{}}
+	return &tinyWorld{SyncMax: 2 * clock.Millisecond, rng: engine.NewStream(seed, "tinyworld"), seed: seed, cut: map[[2]engine.NodeID]bool{}, Probes: map[string]int{}}
 }
 
 // Now is the instant of the current event.

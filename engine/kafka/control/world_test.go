@@ -62,6 +62,9 @@ func (t *testConn) Frame(c engine.ConnID, b *engine.Buf) {
 		t.p.h.Close(c)
 		return
 	}
+	if v, ok := req.(*kmsg.VoteRequest); ok {
+		t.p.w.rules.onVoteAsked(v)
+	}
 	if !t.p.node.Handle(&testAnswer{h: t.p.h, c: c, hdr: hdr}, hdr, req) {
 		t.p.h.Close(c)
 	}
@@ -298,6 +301,7 @@ type rules struct {
 	votes     map[[2]int64]int32 // (voter, epoch) -> candidate
 	entries   map[[2]int64]uint32
 	synced    map[engine.NodeID]int64
+	durable   map[engine.NodeID]int64 // the highest end that was ever synced
 	logs      map[engine.NodeID]map[int64]view.Batch
 	committed map[int64]view.Batch
 	hw        int64
@@ -309,7 +313,7 @@ type rules struct {
 
 func newRules(t *testing.T, voters int) *rules {
 	return &rules{t: t, majority: voters/2 + 1, leaders: map[int32]engine.NodeID{}, votes: map[[2]int64]int32{},
-		entries: map[[2]int64]uint32{}, synced: map[engine.NodeID]int64{}, logs: map[engine.NodeID]map[int64]view.Batch{},
+		entries: map[[2]int64]uint32{}, synced: map[engine.NodeID]int64{}, durable: map[engine.NodeID]int64{}, logs: map[engine.NodeID]map[int64]view.Batch{},
 		committed: map[int64]view.Batch{}, hashes: map[int64]uint64{}, parts: map[view.TP]view.PartitionRegistered{}, seen: map[string]int{}}
 }
 
@@ -351,6 +355,7 @@ func (r *rules) on(n engine.NodeID, f engine.Fact) {
 		r.logs[n][f.Base] = f.Batch
 	case view.QuorumSynced:
 		r.synced[n] = f.End
+		r.durable[n] = max(r.durable[n], f.End)
 	case view.QuorumTruncated:
 		if f.To < f.HW {
 			r.fail("node %d truncates to %d below its high watermark %d", n, f.To, f.HW)
@@ -374,6 +379,16 @@ func (r *rules) on(n engine.NodeID, f engine.Fact) {
 	case view.PartitionRegistered:
 		r.onPartition(f)
 	}
+}
+
+// onVoteAsked: what a candidate says of its log is durable, because a voter that
+// has granted it once grants it again unseen.
+func (r *rules) onVoteAsked(req *kmsg.VoteRequest) {
+	p := &req.Topics[0].Partitions[0]
+	if n := engine.NodeID(p.CandidateID); !p.PreVote && p.LastOffset > r.durable[n] {
+		r.fail("candidate %d of epoch %d claims a log up to %d, only %d has ever been durable", n, p.CandidateEpoch, p.LastOffset, r.durable[n])
+	}
+	r.seen["vote"]++
 }
 
 func (r *rules) onHW(n engine.NodeID, f view.QuorumHW) {

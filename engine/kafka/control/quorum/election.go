@@ -13,12 +13,12 @@ import (
 // go by index of voter.
 type ballot struct {
 	granted, rejected, asked []bool
-	lost                     bool
+	lost, won                bool
 	retry                    engine.Timer
 }
 
 func (b *ballot) reset(n int) {
-	b.granted, b.rejected, b.asked, b.lost = make([]bool, n), make([]bool, n), make([]bool, n), false
+	b.granted, b.rejected, b.asked, b.lost, b.won = make([]bool, n), make([]bool, n), make([]bool, n), false, false
 }
 
 func count(v []bool) (n int) {
@@ -92,11 +92,26 @@ func (m *Member) voteRequest(to int32) *kmsg.VoteRequest {
 	req.ClusterID, req.VoterID = &m.cfg.ClusterID, to
 	p := kmsg.NewVoteRequestTopicPartition()
 	p.CandidateEpoch, p.CandidateID, p.PreVote = m.epoch, m.cfg.NodeID, m.role == Prospective
-	p.LastOffsetEpoch, p.LastOffset = m.lastEpoch(), m.log.Next()
+	p.LastOffsetEpoch, p.LastOffset = m.vouched()
 	t := kmsg.NewVoteRequestTopic()
 	t.Topic, t.Partitions = TopicName, append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
 	return req
+}
+
+// vouched is the last epoch and the end of the log as far as it is durable. A
+// voter grants the same candidate again without looking at its log, so what the
+// candidate was granted for must outlive a power failure. (Kafka forces the log
+// with every append of a voter.)
+func (m *Member) vouched() (epoch int32, end int64) {
+	end = m.log.Synced()
+	if end == m.log.Next() {
+		return m.lastEpoch(), end
+	}
+	if b, ok := m.log.BatchAt(end - 1); ok {
+		return b.LeaderEpoch, end
+	}
+	return 0, 0
 }
 
 // lastEpoch is the epoch of the last record, 0 for an empty log as in Kafka.
@@ -138,17 +153,33 @@ func (m *Member) tally() {
 	case won && m.role == Prospective:
 		m.campaign()
 	case won && m.role == Candidate:
-		m.change(Leader, m.epoch, m.cfg.NodeID, m.vote)
-		m.whenDurable(m.lead)
+		m.win()
 	case lost && m.role == Prospective && m.leader >= 0:
 		m.follow(m.epoch, m.leader) // a majority has a leader: it may still be ours
 	case lost && m.role == Prospective:
 		m.unattach(m.epoch, -1, m.vote)
-	case lost && m.role == Candidate && !m.vo.lost:
+	case lost && m.role == Candidate && !m.vo.lost && !m.vo.won:
 		m.vo.lost = true
 		back := int64(m.cfg.RetryBackoff) + m.rng.N(int64(m.cfg.ElectionBackoffMax))
 		m.h.SetTimer(&m.timer, m.h.Now().Add(clock.Duration(back)))
 	}
+}
+
+// win leads as soon as it is on disk that this node leads the epoch: from then on
+// a restart ends the leadership. An incarnation that dies before was a candidate
+// to everybody, and the next one may win the same epoch.
+func (m *Member) win() {
+	if m.vo.won {
+		return
+	}
+	m.vo.won = true
+	m.h.StopTimer(&m.timer)
+	m.h.StopTimer(&m.vo.retry)
+	m.store.save(election{Epoch: m.epoch, Leader: m.cfg.NodeID, Vote: m.vote})
+	m.whenDurable(func() {
+		m.change(Leader, m.epoch, m.cfg.NodeID, m.vote)
+		m.lead()
+	})
 }
 
 // heldVote is a vote that was given and waits to be durable before it is told.
@@ -193,7 +224,7 @@ func (m *Member) onVoteRequest(c Responder, req *kmsg.VoteRequest) {
 	open := m.role == Unattached || m.role == Prospective
 	switch {
 	case pre:
-		hasLeader := m.role == Leader || m.role == Follower && m.fo.fetched && !m.fo.gone
+		hasLeader := m.role == Leader || m.role == Candidate && m.vo.won || m.role == Follower && m.fo.fetched && !m.fo.gone
 		m.answerVote(c, req, complete && !hasLeader, 0)
 	case open && m.vote == p.CandidateID:
 		m.holdVote(c, req)

@@ -1,0 +1,99 @@
+package ledger
+
+import (
+	"slices"
+
+	"trial/checks"
+	"trial/checks/bytes"
+)
+
+// dirStarts is where leader epochs were ever seen to begin in one log, on any
+// disk at any fault. An unclean election may bring back a lineage that an earlier
+// one had given up, so the final logs alone do not tell where lineages part.
+type dirStarts struct {
+	dir    string
+	epochs []bytes.EpochStart // sorted by epoch, lowest offset each
+}
+
+// look notes where leader epochs begin in the logs of topics whose leaders may be
+// elected uncleanly.
+func (l *Ledger) look(d checks.Disk) {
+	if d == nil {
+		return
+	}
+	for _, n := range l.cfg.Brokers {
+		for _, f := range d.Files(n) {
+			if dir, _, ok := bytes.SplitPath(f.Path); ok && l.mayElectUncleanly(dir) {
+				l.note(dir, bytes.EpochStarts(d.Read(n, f)))
+			}
+		}
+	}
+}
+
+func (l *Ledger) mayElectUncleanly(dir string) bool {
+	topic, _, ok := bytes.SplitDir(dir)
+	return ok && dir != bytes.MetadataDir && l.cfg.Topic(topic).Unclean
+}
+
+func (l *Ledger) note(dir string, list []bytes.EpochStart) {
+	k := slices.IndexFunc(l.starts, func(s dirStarts) bool { return s.dir == dir })
+	if k < 0 {
+		k = len(l.starts)
+		l.starts = append(l.starts, dirStarts{dir: dir})
+	}
+	s := &l.starts[k]
+	for _, e := range list {
+		i, found := slices.BinarySearchFunc(s.epochs, e.Epoch, func(x bytes.EpochStart, epoch int32) int { return int(x.Epoch) - int(epoch) })
+		if found {
+			s.epochs[i].Base = min(s.epochs[i].Base, e.Base)
+		} else {
+			s.epochs = slices.Insert(s.epochs, i, e)
+		}
+	}
+}
+
+// start is where a leader epoch was ever seen to begin.
+func (l *Ledger) start(dir string, epoch int32) (base int64, seen bool) {
+	for i := range l.starts {
+		if l.starts[i].dir != dir {
+			continue
+		}
+		for _, e := range l.starts[i].epochs {
+			if e.Epoch == epoch {
+				return e.Base, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// parting is the lowest offset at which the lineage of an unclean election, the
+// i-th change of a partition, can differ from the one before it. Where the final
+// log still has the leader epoch before, the lineages part where that epoch ends;
+// where it has none of it, they part where that epoch began at the latest.
+func (l *Ledger) parting(p *Partition, i int, log []bytes.Batch) int64 {
+	c := &p.Changes[i]
+	at := startOf(log, c.LeaderEpoch)
+	if base, seen := l.start(p.Name(), c.LeaderEpoch); seen && !hasEpoch(log, c.LeaderEpoch) {
+		at = min(at, base)
+	}
+	for k := i - 1; k >= 0; k-- {
+		before := &p.Changes[k]
+		if before.Leader < 0 || before.LeaderEpoch == c.LeaderEpoch || k+1 < i && before.LeaderEpoch == p.Changes[k+1].LeaderEpoch {
+			continue
+		}
+		if hasEpoch(log, before.LeaderEpoch) {
+			return min(at, startOf(log, before.LeaderEpoch+1))
+		}
+		if base, seen := l.start(p.Name(), before.LeaderEpoch); seen {
+			return min(at, base)
+		}
+		// As far as any disk ever showed, that leader wrote nothing: its lineage is the
+		// one before it.
+	}
+	return 0
+}
+
+func hasEpoch(log []bytes.Batch, epoch int32) bool {
+	return slices.ContainsFunc(log, func(b bytes.Batch) bool { return b.LeaderEpoch == epoch })
+}
