@@ -56,7 +56,9 @@ func (j *Judge) advanced(n int, p *partition, r *replica, f *view.HWMoved) {
 	}
 	p.commit(r, f.To)
 	for _, m := range f.MaximalISR {
-		p.rep(j.node(m)).crashed = false
+		if o := p.rep(j.node(m)); o.open {
+			o.crashed = false
+		}
 	}
 	for i := range p.reps {
 		if i != n {
@@ -106,6 +108,9 @@ func (j *Judge) onFetched(n int, f *view.FollowerFetched) {
 	r := p.rep(n)
 	if !r.leading || r.epoch != f.LeaderEpoch {
 		return
+	}
+	if f.AskedEpoch != -1 && f.AskedEpoch != f.LeaderEpoch {
+		return // a fetch of another epoch proves nothing about this one: W4 and W11 go without it
 	}
 	m := j.node(f.Follower)
 	for len(r.fetched) <= m {

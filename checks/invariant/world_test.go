@@ -108,7 +108,7 @@ func (w *world) append(epoch int32, nodes ...int32) view.Batch {
 // fetched tells the leader where followers are.
 func (w *world) fetched(leader, epoch int32, followers ...int32) {
 	for _, f := range followers {
-		w.fact(leader, view.FollowerFetched{TP: tp, LeaderEpoch: epoch, Follower: f, BrokerEpoch: w.broker2(f), Offset: w.end(f)})
+		w.fact(leader, view.FollowerFetched{TP: tp, LeaderEpoch: epoch, AskedEpoch: epoch, Follower: f, BrokerEpoch: w.broker2(f), Offset: w.end(f)})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // Options bound the second opinion.
 type Options struct {
 	MaxOps int   // per window; 0 is 1000 (the search clones n bits per step)
-	Budget int64 // model steps per window; 0 is 200 per operation
+	Budget int64 // model steps per window; 0 is twice the square of its operations
 	Every  int   // judge every n-th window; 0 is all
 }
 
@@ -162,15 +162,35 @@ func (m *model) operations(p *part, queries bool) []porcupine.Operation {
 			}
 		}
 	}
-	return append(m.produces(d), others...)
+	return append(m.produces(d, others), others...)
 }
 
-// produces lists the sends. What binds nothing never has to complete.
-func (m *model) produces(d dense) []porcupine.Operation {
-	ops := make([]porcupine.Operation, 0, len(d.order))
-	for i, n := range d.order {
-		s := &m.sends[n]
-		ops = append(ops, porcupine.Operation{Input: step{produce, int64(i)}, Call: s.inv, Return: s.compByList})
+// produces lists the sends. One that nothing binds completes at the latest when
+// something placed behind it did: this follows from the order, and it keeps the
+// search from carrying it along for ever.
+func (m *model) produces(d dense, others []porcupine.Operation) []porcupine.Operation {
+	bound := make([]int64, len(d.order)+1) // earliest completion of anything that needs so many records
+	for i := range bound {
+		bound[i] = inf
+	}
+	for i := range others {
+		s := others[i].Input.(step)
+		at := s.index
+		if s.kind == deliver {
+			at++ // the record itself is in the log by then
+		}
+		at = min(at, int64(len(d.order)))
+		bound[at] = min(bound[at], others[i].Return)
+	}
+	ops := make([]porcupine.Operation, len(d.order))
+	for i := len(ops) - 1; i >= 0; i-- {
+		s := &m.sends[d.order[i]]
+		comp := s.compByList
+		if comp == inf && bound[i+1] > s.inv {
+			comp = bound[i+1]
+		}
+		bound[i] = min(bound[i], bound[i+1], s.compByList)
+		ops[i] = porcupine.Operation{Input: step{produce, int64(i)}, Call: s.inv, Return: comp}
 	}
 	return ops
 }
@@ -213,7 +233,9 @@ const before = int64(-2)
 func (m *model) search(p *part, w window, o Options, op *Opinion, rule *checks.Rule) {
 	budget := o.Budget
 	if budget == 0 {
-		budget = 200 * int64(len(w.ops)+1)
+		// Every step looks past the operations that are open at that moment, so a
+		// search that never turns back costs up to n*n steps.
+		budget = 2 * int64(len(w.ops)+64) * int64(len(w.ops)+64)
 	}
 	steps := int64(0)
 	reached := w.start

@@ -37,9 +37,13 @@ func (b budget) mayLose(id engine.NodeID) (bool, string) {
 	if b.w.disturbed > 0 || b.w.heldUntil > b.w.Now() {
 		return false, "links, disks or requests are disturbed at the same time"
 	}
+	im := b.w.newestImage()
 	for k := engine.NodeID(1); int32(k) <= b.w.plan.Brokers; k++ {
 		if k != id && (!b.w.Running(k) || b.w.Paused(k)) {
 			return false, b.w.name(k) + " is down or frozen"
+		}
+		if k != id && !b.w.serves(im, int32(k)) {
+			return false, b.w.name(k) + " is not registered and unfenced in its present life"
 		}
 	}
 	for _, p := range b.w.registered() {

@@ -56,8 +56,7 @@ func (w *world) refreshLossy() {
 		if !w.lossy[i] || !w.Running(engine.NodeID(id)) {
 			continue
 		}
-		reg, b := im.Broker(id), w.broker(id)
-		if reg == nil || b == nil || reg.Epoch != b.View().Epoch || reg.Fenced {
+		if !w.serves(im, id) {
 			continue
 		}
 		back := true
@@ -66,4 +65,12 @@ func (w *world) refreshLossy() {
 		}
 		w.lossy[i] = !back
 	}
+}
+
+// serves reports whether the present incarnation of a broker is registered and
+// unfenced. Before that the metadata speak of its former life, and its
+// registration, if that ended uncleanly, is still to take it out of ISR and ELR.
+func (w *world) serves(im *image.Image, id int32) bool {
+	reg, b := im.Broker(id), w.broker(id)
+	return reg != nil && b != nil && reg.Epoch == b.View().Epoch && !reg.Fenced
 }
