@@ -42,6 +42,9 @@ type World interface {
 	// FailNext makes the next append or sync of a node fail; "" takes back what has
 	// not struck yet.
 	FailNext(node string, what Action)
+	// Flip damages the records of one frame from one node to another, if one with
+	// records is sent until the instant.
+	Flip(from, to string, until clock.Instant)
 	// Hold makes frames of a class sent by the node wait until the instant.
 	// It is false when the world knows no such class.
 	Hold(node, class string, until clock.Instant) bool
@@ -243,11 +246,13 @@ func (in *Injector) strikeLinks(f Fault, left, right []string) {
 				in.world.Slow(p[0], p[1], f.By, on)
 			case Reset:
 				in.world.ResetConns(p[0], p[1])
+			case Flip:
+				in.world.Flip(p[0], p[1], f.At.Add(f.For))
 			}
 		}
 	}
 	set(true)
-	if f.Action != Reset {
+	if f.Action != Reset && f.Action != Flip {
 		in.until(f, slices.Concat(left, right), func() { set(false) })
 	}
 }

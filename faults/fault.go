@@ -25,6 +25,7 @@ const (
 	FailAppend  Action = "failappend"  // the next append of a node fails; restarted after For if that ended it
 	ShortAppend Action = "shortappend" // the next append of a node is cut short; restarted after For if that ended it
 	FailSync    Action = "failsync"    // the next sync of a node fails; restarted after For if that ended it
+	Flip        Action = "flip"        // within For, one frame with records that one side sends to the other arrives with bits flipped in the records
 	Hold        Action = "hold"        // requests or responses of one class sent by a node wait until For has passed
 )
 
@@ -52,6 +53,7 @@ var shapes = [...]shape{
 	{action: FailAppend, sides: 1, span: true, downs: true},
 	{action: ShortAppend, sides: 1, span: true, downs: true},
 	{action: FailSync, sides: 1, span: true, loses: true, downs: true},
+	{action: Flip, sides: 2, oneWay: true, span: true},
 	{action: Hold, sides: 1, span: true, class: true},
 }
 
@@ -86,7 +88,7 @@ type Fault struct {
 	Action Action
 	Class  string   // of Hold: which requests, in the world's words
 	Left   []Target // who it happens to; the sending side of a one-way cut
-	Right  []Target // the other side of a cut, clog, slow or reset
+	Right  []Target // the other side of a cut, clog, slow, reset or flip
 	OneWay bool     // only what Left sends to Right
 	By     clock.Duration
 	For    clock.Duration

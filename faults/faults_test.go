@@ -141,6 +141,9 @@ func (w *fakeWorld) Slow(a, b string, by clock.Duration, on bool) {
 func (w *fakeWorld) SlowDisk(n string, by clock.Duration, syncOnly, on bool) {
 	w.note("slowdisk %s %v %v %v", n, by, syncOnly, on)
 }
+func (w *fakeWorld) Flip(a, b string, until clock.Instant) {
+	w.note("flip %s>%s until %v", a, b, until)
+}
 func (w *fakeWorld) Hold(n, class string, until clock.Instant) bool {
 	w.note("hold %s %s until %v", class, n, until)
 	return class == "heartbeat"

@@ -1,6 +1,8 @@
 package faults
 
 import (
+	"slices"
+
 	"trial/clock"
 	"trial/engine"
 )
@@ -26,6 +28,10 @@ type Climate struct {
 	Long clock.Duration
 	// Roles is how often, in 100, a target is named by its role.
 	Roles int64
+	// Flaps is how often, in 100, a fault strikes again soon, at the same target,
+	// who may be somebody else by then if it is a role: a leader falls, and then
+	// the next one, before the followers of the first have heard.
+	Flaps int64
 }
 
 // Weight is the share of an action among the faults of a run.
@@ -37,7 +43,7 @@ type Weight struct {
 // Every action's usual share; cheap and telling ones come more often.
 var shares = [...]Weight{
 	{Kill, 10}, {Power, 8}, {Stop, 4}, {Pause, 8}, {Cut, 14}, {Clog, 5}, {Slow, 5}, {Reset, 8},
-	{SlowDisk, 4}, {SlowSync, 4}, {FailAppend, 2}, {ShortAppend, 2}, {FailSync, 2}, {Hold, 10},
+	{SlowDisk, 4}, {SlowSync, 4}, {FailAppend, 2}, {ShortAppend, 2}, {FailSync, 2}, {Flip, 4}, {Hold, 10},
 }
 
 // DrawClimate draws the climate of a run.
@@ -46,6 +52,9 @@ func DrawClimate(s *engine.Stream, sc Scope) Climate {
 		Gap:   clock.Ms(s.Between(300, 3000)),
 		Long:  clock.Ms(s.Between(500, 14_000)),
 		Roles: s.Between(0, 100),
+	}
+	if s.Chance(1, 2) {
+		c.Flaps = s.Between(5, 40)
 	}
 	for len(c.Weights) == 0 {
 		for _, w := range shares {
@@ -65,10 +74,31 @@ func Draw(s *engine.Stream, c Climate, sc Scope) Schedule {
 	var out Schedule
 	at := sc.From.Add(clock.Duration(s.N(int64(c.Gap) + 1)))
 	for at < sc.Until {
-		out = append(out, c.draw(s, sc, at))
+		f := c.draw(s, sc, at)
+		out = append(out, f)
+		for c.Flaps > 0 && s.Chance(c.Flaps, 100) {
+			if f = c.again(s, f); f.At >= sc.Until {
+				break
+			}
+			out = append(out, f)
+			at = max(at, f.At)
+		}
 		at = at.Add(gap(s, c.Gap))
 	}
 	return out
+}
+
+// flapMost is how long after a fault the next of a flap strikes.
+const flapMost = 2000
+
+// again draws the next fault of a flap.
+func (c Climate) again(s *engine.Stream, f Fault) Fault {
+	f.At = f.At.Add(clock.Ms(s.Between(20, flapMost)))
+	if f.For > 0 {
+		f.For = c.span(s)
+	}
+	f.Left, f.Right = slices.Clone(f.Left), slices.Clone(f.Right)
+	return f
 }
 
 // gap draws a span with the given mean: bursts and lulls, in whole milliseconds.

@@ -42,7 +42,7 @@ func (w *World) Heal(a, b []engine.NodeID) {
 	w.pairs(b, a, heal)
 }
 
-// HealAll undoes every cut, clog, slow link and hold of the network.
+// HealAll undoes every cut, clog, slow link, hold and alteration of the network.
 func (w *World) HealAll() {
 	w.fault(0, "heal-all")
 	for _, a := range w.nodes {
@@ -100,6 +100,19 @@ func (w *World) ResetConns(a, b engine.NodeID) int {
 func (w *World) HoldFrames(match func(from, to engine.NodeID, frame []byte) bool, delay clock.Duration) (release func()) {
 	w.fault(0, "hold", int64(delay))
 	once := w.net.Hold(match, delay)
+	w.holds = append(w.holds, once)
+	return func() {
+		w.fault(0, "release")
+		once()
+	}
+}
+
+// AlterFrames shows change every frame that is transmitted, from now until the
+// returned function is called or HealAll. What it writes into the bytes is what
+// arrives. change must draw nothing but from a stream of its own.
+func (w *World) AlterFrames(change func(from, to engine.NodeID, frame []byte)) (release func()) {
+	w.fault(0, "alter")
+	once := w.net.Alter(change)
 	w.holds = append(w.holds, once)
 	return func() {
 		w.fault(0, "release")

@@ -54,7 +54,7 @@ func (j *Judge) advanced(n int, p *partition, r *replica, f *view.HWMoved) {
 			j.id(n), p.name, f.LeaderEpoch, f.To, r.match, p.trueHW)
 		p.endEra(r.match, f.LeaderEpoch)
 	}
-	p.commit(r, f.To)
+	p.commit(r, f.LeaderEpoch, f.To)
 	for _, m := range f.MaximalISR {
 		if o := p.rep(j.node(m)); o.open {
 			o.crashed = false

@@ -83,6 +83,15 @@ func TestReplicationRules(t *testing.T) {
 			w.isr(3, 1, 1, 2)
 			w.lead(3, 1)
 		}},
+		{name: "W2 silent: it hears late that it led, of an epoch long over", tell: func(w *world) {
+			w.isr(3, 1, 1, 2, 3)
+			w.isr(2, 2, 1, 2)
+			w.lead(2, 2)
+			w.append(2, 2, 1)
+			w.fetched(2, 2, 1)
+			w.advance(2, 2, 1, 1, 2)
+			w.lead(3, 1)
+		}},
 		{name: "W2 silent: the ISR shrank before", tell: func(w *world) {
 			w.append(0, 1, 2)
 			w.fetched(1, 0, 2)
@@ -477,6 +486,27 @@ func TestControllerRules(t *testing.T) {
 		}},
 		{name: "W14 two leaders of one quorum epoch", want: []string{"W14"}, tell: func(w *world) {
 			w.fact(2, view.QuorumRole{Role: "leader", Epoch: 1, Leader: 2, Vote: 2})
+		}},
+		{name: "W14 silent: it hears late that it won an election, of an epoch long over", tell: func(w *world) {
+			w.fact(1, view.QuorumRole{Role: "follower", Epoch: 5, Leader: 2, Vote: -1})
+			w.fact(2, view.QuorumRole{Role: "leader", Epoch: 5, Leader: 2, Vote: 2})
+			b := view.Batch{Base: w.meta, Last: w.meta, LeaderEpoch: 5}
+			for _, n := range []int32{2, 1} {
+				w.fact(n, view.QuorumAppended{Batch: b, AsLeader: n == 2})
+				w.fact(n, view.QuorumSynced{End: w.meta + 1})
+			}
+			w.fact(2, view.QuorumHW{Epoch: 5, From: w.meta, To: w.meta + 1, Leader: true, EpochStart: w.meta})
+			w.fact(3, view.QuorumRole{Role: "leader", Epoch: 4, Leader: 3, Vote: 3})
+		}},
+		{name: "W14 a new leader lacks what was committed before", want: []string{"W14"}, tell: func(w *world) {
+			w.fact(2, view.QuorumRole{Role: "leader", Epoch: 5, Leader: 2, Vote: 2})
+			b := view.Batch{Base: w.meta, Last: w.meta, LeaderEpoch: 5}
+			for _, n := range []int32{2, 1} {
+				w.fact(n, view.QuorumAppended{Batch: b, AsLeader: n == 2})
+				w.fact(n, view.QuorumSynced{End: w.meta + 1})
+			}
+			w.fact(2, view.QuorumHW{Epoch: 5, From: w.meta, To: w.meta + 1, Leader: true, EpochStart: w.meta})
+			w.fact(3, view.QuorumRole{Role: "leader", Epoch: 6, Leader: 3, Vote: 3})
 		}},
 		{name: "W14 a restarted leader resumes", want: []string{"W14"}, tell: func(w *world) {
 			w.OnKill(w.at, 1)

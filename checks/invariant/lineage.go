@@ -61,6 +61,11 @@ type fetchNote struct {
 	valid       bool
 }
 
+type epochEnd struct {
+	epoch int32
+	end   int64
+}
+
 // lineage is the ghost of one log over all its replicas.
 type lineage struct {
 	name      string
@@ -68,6 +73,7 @@ type lineage struct {
 	committed []owned    // from the first committed batch kept, by base
 	trueHW    int64      // end of committed
 	era       int32      // leader epoch in which the current era began
+	reached   []epochEnd // how far leaders of each epoch committed, in the order of their first commit
 	reps      []replica  // by node index
 }
 
@@ -194,8 +200,25 @@ func (l *lineage) cutLog(r *replica, to int64) {
 	r.match = min(r.match, to)
 }
 
-// commit extends what is committed by a leader's log up to to.
-func (l *lineage) commit(r *replica, to int64) {
+// committedBefore is how far leaders of epochs before the given one committed: a
+// leader must have that much, and no more, for it may hear late that it was one.
+func (l *lineage) committedBefore(epoch int32) int64 {
+	end := int64(0)
+	for _, e := range l.reached {
+		if e.epoch < epoch {
+			end = max(end, e.end)
+		}
+	}
+	return end
+}
+
+// commit extends what is committed by the log of a leader of epoch up to to.
+func (l *lineage) commit(r *replica, epoch int32, to int64) {
+	if n := len(l.reached); n == 0 || l.reached[n-1].epoch != epoch {
+		l.reached = append(l.reached, epochEnd{epoch: epoch})
+	}
+	l.reached[len(l.reached)-1].end = to
+
 	for i := at(r.log, l.trueHW); i < len(r.log) && r.log[i].Last < to; i++ {
 		o := owned{Batch: r.log[i]}
 		if note := l.owner(r.log[i]); note != nil {
@@ -214,6 +237,9 @@ func (l *lineage) endEra(to int64, epoch int32) {
 	l.committed = l.committed[:l.committedAt(to)]
 	l.trueHW = min(l.trueHW, to)
 	l.era = epoch
+	for i := range l.reached {
+		l.reached[i].end = min(l.reached[i].end, to)
+	}
 	for i := range l.reps {
 		r := &l.reps[i]
 		r.match = min(r.match, l.trueHW)

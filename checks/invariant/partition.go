@@ -81,11 +81,11 @@ func (j *Judge) onLeader(n int, f *view.BecameLeader) {
 			j.id(n), p.name, f.LeaderEpoch, f.HW, f.Start)
 	}
 	j.r.w2.Evaluated++
-	if r.match < p.trueHW {
-		if why, legal := j.excused(n, p, r, f); !legal {
+	if need := p.committedBefore(f.LeaderEpoch); r.match < need {
+		if why, legal := j.excused(n, p, r, f, need); !legal {
 			j.r.w2.Fail(-1, j.now, p.where(r.match),
 				"n%d became leader of %s in leader epoch %d with log end %d, but it agrees with the committed log only below %d of %d: %s",
-				j.id(n), p.name, f.LeaderEpoch, f.Start, r.match, p.trueHW, why)
+				j.id(n), p.name, f.LeaderEpoch, f.Start, r.match, need, why)
 		}
 		p.endEra(r.match, f.LeaderEpoch)
 	} else if p.reg.uncleanEpoch == f.LeaderEpoch {
@@ -97,12 +97,12 @@ func (j *Judge) onLeader(n int, f *view.BecameLeader) {
 
 // excused decides whether a leader may lack committed records: cases D and C1
 // (with E) of the ledger, from the metadata log and the world's power failures.
-func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader) (why string, legal bool) {
+func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader, need int64) (why string, legal bool) {
 	if p.reg.uncleanEpoch == f.LeaderEpoch {
 		j.resolve(p)
 		switch {
 		case p.lastKnown && !p.topic.Unclean:
-			return j.excusedLastKnown(p, r)
+			return j.excusedLastKnown(p, r, need)
 		case !p.topic.Unclean:
 			return "the election was unclean, which the topic does not allow", false
 		case p.alive >= 0:
@@ -115,7 +115,7 @@ func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader) (
 		return "the election was clean", false
 	case !r.lossy:
 		return "no power failure took anything from it and the election was clean", false
-	case r.lost > r.match || r.lostEnd < p.trueHW:
+	case r.lost > r.match || r.lostEnd < need:
 		return "more is missing than a power failure took from it", false
 	case p.topic.FlushEach:
 		return "every message was forced before it was acknowledged", false
@@ -131,8 +131,8 @@ func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader) (
 // leads again. The controller cannot tell a kill from a power failure, so both
 // take a replica out of the ELR; at least min ISR of those that had the records
 // must have gone that way, and the leader itself must have lost them.
-func (j *Judge) excusedLastKnown(p *partition, r *replica) (why string, legal bool) {
-	if !r.lossy || r.lost > r.match || r.lostEnd < p.trueHW {
+func (j *Judge) excusedLastKnown(p *partition, r *replica, need int64) (why string, legal bool) {
+	if !r.lossy || r.lost > r.match || r.lostEnd < need {
 		return "it is the last known leader, but no power failure took from it what is missing", false
 	}
 	crashed := uint64(0)

@@ -113,9 +113,9 @@ func (j *Judge) reigns(n int, epoch int32) {
 	case was.incarnation != inc:
 		j.r.w14.Fail(-1, j.now, nil, "n%d resumed the leadership of quorum epoch %d that an earlier incarnation of it held", j.id(n), epoch)
 	}
-	if r := j.meta.rep(n); r.match < j.meta.trueHW {
+	if r, need := j.meta.rep(n), j.meta.committedBefore(epoch); r.match < need {
 		j.r.w14.Fail(-1, j.now, nil, "n%d leads quorum epoch %d, but its log agrees with the committed one only below %d of %d",
-			j.id(n), epoch, r.match, j.meta.trueHW)
+			j.id(n), epoch, r.match, need)
 		j.meta.endEra(r.match, epoch)
 	}
 }
@@ -228,7 +228,7 @@ func (j *Judge) onQuorumHW(n int, f *view.QuorumHW) {
 			j.id(n), f.Epoch, f.To, r.match)
 		q.endEra(r.match, f.Epoch)
 	}
-	q.commit(r, f.To)
+	q.commit(r, f.Epoch, f.To)
 }
 
 // majority judges that a majority of voters holds the record durably.

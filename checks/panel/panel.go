@@ -31,11 +31,12 @@ type Panel struct {
 	white  *invariant.Judge
 	ledger *ledger.Ledger
 	alive  *liveness.Judge
+	quorum *liveness.Quorum
 }
 
 // New returns the judges for a run of that configuration.
 func New(cfg checks.Config) *Panel {
-	return &Panel{cfg: cfg, white: invariant.New(cfg), ledger: ledger.New(cfg)}
+	return &Panel{cfg: cfg, white: invariant.New(cfg), ledger: ledger.New(cfg), quorum: liveness.NewQuorum(cfg.Timeouts)}
 }
 
 // OnFact judges one fact of an engine.
@@ -58,6 +59,11 @@ func (p *Panel) Observe(v *liveness.View) {
 	if p.alive != nil {
 		p.alive.Observe(v)
 	}
+}
+
+// ObserveIsolated judges, at any time, the voters that hear no majority.
+func (p *Panel) ObserveIsolated(at clock.Instant, voters []liveness.Isolated) {
+	p.quorum.Observe(at, voters)
 }
 
 // Settled reports whether every liveness rule held in the latest view.
@@ -107,7 +113,7 @@ func (p *Panel) End(e End) *Report {
 		Removed: book.Metadata.Removed, Faults: p.ledger.Faults(),
 	})
 	in := linear.Input{History: e.History, Name: func(k checks.Part) string { return name(book, k) }, Ends: ends}
-	found := []*checks.Findings{p.white.Findings(), &log.Findings, linear.Judge(in)}
+	found := []*checks.Findings{p.white.Findings(), &log.Findings, linear.Judge(in), p.quorum.Findings()}
 	if p.alive != nil {
 		found = append(found, p.alive.Findings())
 	}

@@ -18,7 +18,7 @@ func (j *judge) onDelivered(e *history.Event) {
 		return
 	}
 	j.r.l7.Evaluated++
-	j.put(p, e.Offset, pos, e.LeaderEpoch, true)
+	j.put(p, e.Offset, pos, e.LeaderEpoch, int32(e.Seq)+1)
 	p.maxAcked = max(p.maxAcked, e.Offset)
 }
 
@@ -146,8 +146,8 @@ func (j *judge) endEras(p *part, e *history.Event) {
 		}
 		c.passed = true
 		for o := c.Offset; o < int64(len(p.slots)); o++ {
-			if s := p.slots[o]; s.op != 0 && s.delivered {
-				p.must = append(p.must, must{o, s.op})
+			if s := p.slots[o]; s.op != 0 && s.delivered > 0 {
+				p.must = append(p.must, must{o, s.op, s.delivered})
 			}
 			if s := p.slots[o]; s.op != 0 && !s.weak && j.ops[s.op].first == o {
 				j.ops[s.op].first = -1 // gone with its era; should it come back, it is a first sight again

@@ -83,7 +83,7 @@ type slot struct {
 	op        int32 // 0 is none
 	epoch     int32 // -1 unknown
 	weak      bool  // known from an acknowledgement that does not bind
-	delivered bool
+	delivered int32 // 1 + event of its first delivery; 0 none
 }
 
 type session struct {
@@ -104,8 +104,9 @@ type dumped struct {
 }
 
 type must struct {
-	offset int64
-	op     int32
+	offset    int64
+	op        int32
+	delivered int32
 }
 
 type part struct {
@@ -148,6 +149,7 @@ type judge struct {
 	byID     [][]int32 // instance, counter -> position in ops
 	sessions []session
 	queries  map[int64]*query
+	started  map[int32]int64 // when each client last came to life
 	faulty   bool
 	seq      int64
 	ev       *history.Event
@@ -169,7 +171,7 @@ func Judge(in Input) *Result {
 	res := &Result{}
 	f := &res.Findings
 	j := &judge{
-		in: in, res: res, index: map[checks.Part]int32{}, last: -1, queries: map[int64]*query{},
+		in: in, res: res, index: map[checks.Part]int32{}, last: -1, queries: map[int64]*query{}, started: map[int32]int64{},
 		r: rules{f.Rule("L1"), f.Rule("L2"), f.Rule("L3"), f.Rule("L4"), f.Rule("L5"), f.Rule("L6"), f.Rule("L7"),
 			f.Rule("L8"), f.Rule("L9"), f.Rule("L10"), f.Rule("C5")},
 		ops:   make([]op, 1, 1+len(in.History.Events)/4),
@@ -259,6 +261,8 @@ func (j *judge) on(e *history.Event) {
 		j.onDumped(e)
 	case history.DumpEnd:
 		j.onDumpEnd(e)
+	case history.ClientStarted:
+		j.started[e.Client] = e.Seq
 	}
 }
 

@@ -251,6 +251,14 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 			h.Deliver(1, 0, a, 0)
 			h.Dump()
 		}},
+		{name: "L7 silent: appended and delivered after the dump had asked for the end", tell: func(h *H) {
+			h.Sent(a, One, 0)
+			h.Send(b, One)
+			h.Start(9)
+			h.Dump(At(a, 0))
+			h.Deliver(1, 0, a, 0)
+			h.Deliver(1, 1, b, 0)
+		}},
 		{name: "L7 silent: delivered record of an open send stays", tell: func(h *H) {
 			h.Send(a, All)
 			h.Deliver(1, 0, a, 0)

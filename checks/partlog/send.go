@@ -86,7 +86,7 @@ func (j *judge) onAck(e *history.Event, o *op) {
 			"%s was acknowledged at %s@%d although offset %d was already committed when it was sent",
 			recordName(o.id), p.name, e.Offset, floor)
 	}
-	j.put(p, e.Offset, pos, -1, false)
+	j.put(p, e.Offset, pos, -1, 0)
 	p.maxAcked = max(p.maxAcked, e.Offset)
 }
 
@@ -99,7 +99,7 @@ func (j *judge) putWeak(p *part, offset int64, pos int32) {
 }
 
 // put notes that a client saw the record at the offset, and judges L1 and L2.
-func (j *judge) put(p *part, offset int64, pos, epoch int32, delivered bool) {
+func (j *judge) put(p *part, offset int64, pos, epoch int32, delivered int32) {
 	s := p.slot(offset)
 	o := &j.ops[pos]
 	j.r.l1.Evaluated++
@@ -110,8 +110,8 @@ func (j *judge) put(p *part, offset int64, pos, epoch int32, delivered bool) {
 	case s.op != pos:
 		j.r.l1.FailWith(j.seq, j.ev.At, p.objects(offset), []string{j.firstSight(p, offset, s.op), Describe(j.ev)},
 			"offset %d of %s holds both %s and %s", offset, p.name, j.name(s.op), recordName(o.id))
-		if s.delivered {
-			p.must = append(p.must, must{offset, s.op})
+		if s.delivered > 0 {
+			p.must = append(p.must, must{offset, s.op, s.delivered})
 		}
 		*s = slot{op: pos, epoch: epoch, delivered: delivered}
 	case epoch >= 0 && s.epoch >= 0 && s.epoch != epoch:
@@ -122,7 +122,9 @@ func (j *judge) put(p *part, offset int64, pos, epoch int32, delivered bool) {
 		if epoch >= 0 {
 			s.epoch = epoch
 		}
-		s.delivered = s.delivered || delivered
+		if s.delivered == 0 {
+			s.delivered = delivered
+		}
 	}
 	if fresh {
 		j.count(p, o, offset)

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"trial/clock"
 	"trial/clock/virtual"
 	"trial/disk/disktest"
 	"trial/engine"
@@ -359,4 +360,30 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestDelayAddsToEachOperation(t *testing.T) {
+	const slow = 300 * clock.Millisecond
+	b := newBench(1)
+	f := b.create(t, "f")
+	took := func(op *engine.DiskOp) clock.Duration {
+		from := b.tl.Now()
+		b.Do(op)
+		return b.tl.Now().Sub(from)
+	}
+	sync := func() clock.Duration { return took(&engine.DiskOp{Kind: engine.OpSyncFile, File: f}) }
+	within := func(what string, d, lo clock.Duration) {
+		t.Helper()
+		if d < lo || d > lo+25*clock.Millisecond { // the climate's own slowest sync
+			t.Errorf("%s took %v, want %v and its own time", what, d, lo)
+		}
+	}
+	b.v.Delay(slow, 0)
+	within("append on a slow disk", took(appendOp(f, []byte("a"))), slow)
+	within("sync on a slow disk", sync(), slow)
+	b.v.Delay(0, slow)
+	within("append beside slow syncs", took(appendOp(f, []byte("b"))), 0)
+	within("slow sync", sync(), slow)
+	b.v.Repair()
+	within("sync after the repair", sync(), 0)
 }

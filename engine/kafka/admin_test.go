@@ -14,6 +14,7 @@ import (
 func TestDescribeConfigsShowsWhereAValueComesFrom(t *testing.T) {
 	c := single(t, "log.retention.hours", "2", "log.index.interval.bytes", "1024")
 	c.createTopic("t", 1, 1, "segment.bytes", "2097152")
+	c.createTopic("u", 1, 1, "internal.segment.bytes", "2000000")
 	conn := c.conn(1)
 	describe := func(typ kmsg.ConfigResourceType, name string, synonyms bool, names ...string) kmsg.DescribeConfigsResponseResource {
 		req := kmsg.NewPtrDescribeConfigsRequest()
@@ -24,7 +25,7 @@ func TestDescribeConfigsShowsWhereAValueComesFrom(t *testing.T) {
 		return conn.call(req, 4).(*kmsg.DescribeConfigsResponse).Resources[0]
 	}
 	all := describe(kmsg.ConfigResourceTypeTopic, "t", false)
-	if all.ErrorCode != 0 || len(all.Configs) != len(configs.Topics()) {
+	if all.ErrorCode != 0 || len(all.Configs) != len(configs.Topics())-1 { // without internal.segment.bytes
 		t.Fatalf("code %d, %d configs", all.ErrorCode, len(all.Configs))
 	}
 	for _, row := range []struct {
@@ -33,12 +34,19 @@ func TestDescribeConfigsShowsWhereAValueComesFrom(t *testing.T) {
 		synonyms    []string
 	}{
 		{"segment.bytes", "2097152", kmsg.ConfigSourceDynamicTopicConfig, []string{"segment.bytes", "log.segment.bytes"}},
-		{"retention.ms", "7200000", kmsg.ConfigSourceStaticBrokerConfig, []string{"log.retention.hours", "log.retention.hours"}},
+		// Kafka shows what stands behind the nearest synonym only, log.retention.ms here:
+		// a value of log.retention.hours shows as a default.
+		{"retention.ms", "7200000", kmsg.ConfigSourceDefaultConfig, nil},
 		{"index.interval.bytes", "1024", kmsg.ConfigSourceStaticBrokerConfig, []string{"log.index.interval.bytes", "log.index.interval.bytes"}},
 		{"max.message.bytes", "1048588", kmsg.ConfigSourceDefaultConfig, []string{"message.max.bytes"}},
-		{"flush.ms", maxLong, kmsg.ConfigSourceDefaultConfig, []string{"log.flush.scheduler.interval.ms"}},
+		{"flush.ms", "9223372036854775807", kmsg.ConfigSourceDefaultConfig, nil},
+		{"internal.segment.bytes", "2000000", kmsg.ConfigSourceDynamicTopicConfig, []string{"internal.segment.bytes"}},
 	} {
-		got := describe(kmsg.ConfigResourceTypeTopic, "t", true, row.name).Configs
+		topic := "t"
+		if row.name == configs.InternalSegmentBytes {
+			topic = "u"
+		}
+		got := describe(kmsg.ConfigResourceTypeTopic, topic, true, row.name).Configs
 		if len(got) != 1 || *got[0].Value != row.value || got[0].Source != row.source || got[0].ReadOnly || got[0].Documentation != nil {
 			t.Errorf("%s: %+v", row.name, got)
 			continue
@@ -49,6 +57,20 @@ func TestDescribeConfigsShowsWhereAValueComesFrom(t *testing.T) {
 		}
 		if !slices.Equal(names, row.synonyms) {
 			t.Errorf("%s: synonyms %v, want %v", row.name, names, row.synonyms)
+		}
+	}
+	for name, want := range map[string]string{"log.retention.ms": "null DEFAULT_CONFIG", "log.retention.hours": "2 STATIC_BROKER_CONFIG log.retention.hours log.retention.hours"} {
+		got := describe(kmsg.ConfigResourceTypeBroker, "1", true, name).Configs[0]
+		shown := "null"
+		if got.Value != nil {
+			shown = *got.Value
+		}
+		shown += " " + got.Source.String()
+		for _, s := range got.ConfigSynonyms {
+			shown += " " + s.Name
+		}
+		if shown != want {
+			t.Errorf("%s: %s, want %s", name, shown, want)
 		}
 	}
 	broker := describe(kmsg.ConfigResourceTypeBroker, "1", true, "node.id", "min.insync.replicas", "replica.lag.time.max.ms")

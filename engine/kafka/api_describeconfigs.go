@@ -61,37 +61,30 @@ func (b *Broker) describeTopicConfigs(in *kmsg.DescribeConfigsRequestResource, s
 	defs, l := configs.Topics(), b.lookup()
 	for i := range defs {
 		d := &defs[i]
-		if !asked(in, d.Name) {
+		own, set := b.image.Config(image.ResourceTopic, in.ResourceName, d.Name)
+		if d.Internal && !set || !asked(in, d.Name) {
 			continue
 		}
-		values := b.describedDefaults(d)
-		if v, ok := b.image.Config(image.ResourceTopic, in.ResourceName, d.Name); ok {
-			values = append([]configValue{{d.Name, v, kmsg.ConfigSourceDynamicTopicConfig}}, values...)
+		value := l.Topic(in.ResourceName, d)
+		var given []configs.Named
+		if set {
+			given = append(given, configs.Named{Name: d.Name, Value: configs.Value{Value: own, Source: kmsg.ConfigSourceDynamicTopicConfig}})
 		}
-		out = append(out, describeConfig(d.Name, d.Type, l.Topic(in.ResourceName, d).Value, values, false, synonyms))
+		if len(d.Synonyms) > 0 {
+			given = append(given, l.Given(d.Synonyms[0].Name)...)
+		}
+		out = append(out, describeConfig(d.Name, d.Type, &value.Value, given, false, synonyms))
 	}
 	return out, nil, ""
-}
-
-// describedDefaults lists the broker configs behind a topic config as
-// DescribeConfigs shows them: in their own units, with Kafka's default.
-func (b *Broker) describedDefaults(d *configs.Def) []configValue {
-	var values []configValue
-	for _, s := range d.Synonyms {
-		values = append(values, b.brokerValues(s.Name)...)
-	}
-	// Explicit values come before defaults, whatever synonym they are of.
-	slices.SortStableFunc(values, func(x, y configValue) int { return int(x.source) - int(y.source) })
-	return values
 }
 
 func (b *Broker) describeBrokerConfigs(in *kmsg.DescribeConfigsRequestResource, synonyms bool) ([]kmsg.DescribeConfigsResponseResourceConfig, *kerr.Error, string) {
 	out := []kmsg.DescribeConfigsResponseResourceConfig{}
 	if in.ResourceName == "" {
 		for _, e := range b.image.Configs(image.ResourceBroker, "") {
-			if asked(in, e.Name) {
-				values := []configValue{{e.Name, e.Value, kmsg.ConfigSourceDynamicDefaultBrokerConfig}}
-				out = append(out, describeConfig(e.Name, brokerConfigKind(e.Name), e.Value, values, false, synonyms))
+			if d := configs.Dynamic(e.Name); d != nil && asked(in, e.Name) {
+				given := []configs.Named{{Name: e.Name, Value: configs.Value{Value: e.Value, Source: kmsg.ConfigSourceDynamicDefaultBrokerConfig}}}
+				out = append(out, describeConfig(e.Name, d.Type, &e.Value, given, false, synonyms))
 			}
 		}
 		return out, nil, ""
@@ -100,29 +93,29 @@ func (b *Broker) describeBrokerConfigs(in *kmsg.DescribeConfigsRequestResource, 
 		return out, kerr.InvalidRequest, fmt.Sprintf("Unexpected broker id, expected %d or empty string, but received %s", b.cfg.NodeID, in.ResourceName)
 	}
 	for _, c := range b.identityConfigs() {
-		if asked(in, c.name) {
-			out = append(out, describeConfig(c.name, kmsg.ConfigTypeString, c.value, []configValue{c}, true, synonyms))
+		if asked(in, c.Name) {
+			out = append(out, describeConfig(c.Name, kmsg.ConfigTypeString, &c.Value.Value, []configs.Named{c}, true, synonyms))
 		}
 	}
-	for i := range brokerDefs {
-		d := &brokerDefs[i]
-		if d.name == internalSegmentBytes || !asked(in, d.name) {
+	defs, l := configs.Brokers(), b.lookup()
+	for i := range defs {
+		d := &defs[i]
+		if d.Internal || !asked(in, d.Name) {
 			continue
 		}
-		values := b.brokerValues(d.name)
-		value := d.def
-		if len(values) > 0 {
-			value = values[0].value
+		var value *string
+		if v := l.Broker(d); v.Source != kmsg.ConfigSourceDefaultConfig || d.HasDefault() {
+			value = &v.Value
 		}
-		out = append(out, describeConfig(d.name, d.kind, value, values, configs.Broker(d.name) == nil, synonyms))
+		out = append(out, describeConfig(d.Name, d.Type, value, l.Given(d.Name), !d.Dynamic, synonyms))
 	}
 	return out, nil, ""
 }
 
 // identityConfigs are the configs that say who the broker is.
-func (b *Broker) identityConfigs() []configValue {
-	static := func(name, value string) configValue {
-		return configValue{name, value, kmsg.ConfigSourceStaticBrokerConfig}
+func (b *Broker) identityConfigs() []configs.Named {
+	static := func(name, value string) configs.Named {
+		return configs.Named{Name: name, Value: configs.Value{Value: value, Source: kmsg.ConfigSourceStaticBrokerConfig}}
 	}
 	voters := ""
 	for i, v := range b.cfg.Voters {
@@ -131,7 +124,7 @@ func (b *Broker) identityConfigs() []configValue {
 		}
 		voters += fmt.Sprintf("%d@%s", v.ID, v.Addr)
 	}
-	out := []configValue{
+	out := []configs.Named{
 		static("advertised.listeners", clientListenerName+"://"+b.cfg.Listeners.Client),
 		static("broker.id", strconv.Itoa(int(b.cfg.NodeID))),
 		static("controller.listener.names", controllerListenerName),
@@ -152,28 +145,22 @@ func (b *Broker) roles() string {
 	return "broker"
 }
 
-func brokerConfigKind(name string) kmsg.ConfigType {
-	if d := configs.Broker(name); d != nil {
-		return d.Type
-	}
-	return kmsg.ConfigTypeString
-}
-
-// describeConfig is one line of the answer. Nothing here is sensitive, and
-// documentation is null: Kafka's texts are not ours to repeat.
-func describeConfig(name string, kind kmsg.ConfigType, value string, values []configValue, readOnly, synonyms bool) kmsg.DescribeConfigsResponseResourceConfig {
+// describeConfig is one line of the answer; value is nil where Kafka's is null.
+// Nothing here is sensitive, and documentation is null: Kafka's texts are not ours
+// to repeat.
+func describeConfig(name string, kind kmsg.ConfigType, value *string, given []configs.Named, readOnly, synonyms bool) kmsg.DescribeConfigsResponseResourceConfig {
 	c := kmsg.NewDescribeConfigsResponseResourceConfig()
-	c.Name, c.Value, c.ReadOnly, c.ConfigType = name, &value, readOnly, kind
+	c.Name, c.Value, c.ReadOnly, c.ConfigType = name, value, readOnly, kind
 	c.Source = kmsg.ConfigSourceDefaultConfig
-	if len(values) > 0 {
-		c.Source = values[0].source
+	if len(given) > 0 {
+		c.Source = given[0].Source
 	}
 	c.IsDefault = c.Source == kmsg.ConfigSourceDefaultConfig
 	c.ConfigSynonyms = []kmsg.DescribeConfigsResponseResourceConfigConfigSynonym{}
 	if synonyms {
-		for _, v := range values {
+		for i := range given {
 			s := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
-			s.Name, s.Value, s.Source = v.name, &v.value, v.source
+			s.Name, s.Value, s.Source = given[i].Name, &given[i].Value.Value, given[i].Source
 			c.ConfigSynonyms = append(c.ConfigSynonyms, s)
 		}
 	}

@@ -123,6 +123,10 @@ func (b *Broker) controlConfig() control.Config {
 		Features:           b.cfg.initialFeatures(),
 		Mutant:             b.cfg.Mutant,
 	}
+	c.LeaderImbalance = clock.Duration(b.settings.long("leader.imbalance.check.interval.seconds")) * clock.Second
+	if !b.settings.bool("auto.leader.rebalance.enable") {
+		c.LeaderImbalance = -1
+	}
 	if c.MaxIdleInterval == 0 {
 		c.MaxIdleInterval = -1 // Kafka: 0 means no NoOp records
 	}

@@ -9,6 +9,7 @@ import (
 
 	"trial/clock"
 	"trial/engine"
+	"trial/engine/kafka/control/configs"
 )
 
 // TestKillsAndCutsLoseNothingThatWasAcknowledged runs a cluster through random
@@ -28,7 +29,7 @@ func chaos(t *testing.T, seed uint64) {
 	rnd := engine.NewStream(seed, "chaos")
 	c, id := three(t, func(cfg *Config) {
 		cfg.Settings["replica.lag.time.max.ms"] = "3000"
-		cfg.Settings[internalSegmentBytes] = "600"
+		cfg.Settings[configs.InternalSegmentBytes] = "600"
 	})
 	var acked []string
 	down := -1 // index of the broker in trouble

@@ -1,12 +1,7 @@
 package kafka
 
 import (
-	"strings"
-
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"trial/engine/kafka/control/configs"
-	"trial/engine/kafka/control/image"
 	"trial/engine/kafka/plog"
 	"trial/engine/kafka/replica"
 )
@@ -31,7 +26,7 @@ func (b *Broker) topicConfig(topic string) *topicConf {
 	l := b.lookup()
 	long := func(name string) int64 { return l.Int(topic, name) }
 	segment := int32(long("segment.bytes"))
-	if own := b.settings.long(internalSegmentBytes); own > 0 {
+	if own := long(configs.InternalSegmentBytes); own > 0 {
 		segment = int32(own)
 	}
 	c := &topicConf{
@@ -62,30 +57,4 @@ func (b *Broker) onConfigs() {
 			p.log.SetConfig(b.topicConfig(p.tp.Topic).log)
 		}
 	}
-}
-
-// configValue is one place that gives a configuration its value.
-type configValue struct {
-	name   string
-	value  string
-	source kmsg.ConfigSource
-}
-
-// brokerValues lists what gives a broker configuration its value, nearest first:
-// the broker's own dynamic value, the cluster's, the broker's file, the default.
-func (b *Broker) brokerValues(name string) []configValue {
-	var values []configValue
-	if v, ok := b.image.Config(image.ResourceBroker, image.BrokerResource(b.cfg.NodeID), name); ok {
-		values = append(values, configValue{name, v, kmsg.ConfigSourceDynamicBrokerConfig})
-	}
-	if v, ok := b.image.Config(image.ResourceBroker, "", name); ok {
-		values = append(values, configValue{name, v, kmsg.ConfigSourceDynamicDefaultBrokerConfig})
-	}
-	if v, ok := b.settings[name]; ok {
-		values = append(values, configValue{name, strings.TrimSpace(v), kmsg.ConfigSourceStaticBrokerConfig})
-	}
-	if d := lookupBrokerDef(name); d != nil && d.def != "" {
-		values = append(values, configValue{name, d.def, kmsg.ConfigSourceDefaultConfig})
-	}
-	return values
 }

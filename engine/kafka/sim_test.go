@@ -9,6 +9,7 @@ import (
 
 	"trial/clock"
 	"trial/engine"
+	"trial/engine/kafka/control/configs"
 	"trial/sim"
 )
 
@@ -208,7 +209,7 @@ func TestASimulatedClusterSurvivesPowerFailures(t *testing.T) {
 }
 
 func trouble(t *testing.T, seed uint64) uint64 {
-	s := newSimulated(t, seed, 30, map[string]string{"replica.lag.time.max.ms": "3000", internalSegmentBytes: "700"})
+	s := newSimulated(t, seed, 30, map[string]string{"replica.lag.time.max.ms": "3000", configs.InternalSegmentBytes: "700"})
 	id := s.create()
 	rnd := engine.NewStream(seed, "trouble")
 	var acked []string

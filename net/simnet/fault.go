@@ -62,6 +62,16 @@ func (n *Net) Hold(match func(from, to engine.NodeID, frame []byte) bool, delay 
 	}
 }
 
+// Alter shows change every frame when it is transmitted; what it writes into the
+// bytes is what arrives. The returned function ends that.
+func (n *Net) Alter(change func(from, to engine.NodeID, frame []byte)) (release func()) {
+	a := &alter{change}
+	n.alters = append(n.alters, a)
+	return func() {
+		n.alters = slices.DeleteFunc(n.alters, func(x *alter) bool { return x == a })
+	}
+}
+
 // Reset breaks every connection between a and b: what was sent and has not
 // arrived is lost, half a frame or not, and both ends are told ErrReset. Some of
 // the time one of them is told only much later, or when it sends.

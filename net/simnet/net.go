@@ -20,6 +20,7 @@ type Net struct {
 	links    [][]*link // by index of sender and receiver
 	addrs    map[string]address
 	holds    []*hold
+	alters   []*alter
 	pieces   [][]piece // recycled
 }
 
@@ -32,6 +33,11 @@ type address struct {
 type hold struct {
 	match func(from, to engine.NodeID, frame []byte) bool
 	delay clock.Duration
+}
+
+// alter damages frames.
+type alter struct {
+	change func(from, to engine.NodeID, frame []byte)
 }
 
 // Spec describes a machine.

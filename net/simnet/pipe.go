@@ -188,6 +188,9 @@ func (p *pipe) transmitFrame(b *engine.Buf, at clock.Instant) {
 // flyFrame puts a frame whose last byte leaves at the given instant into flight.
 func (p *pipe) flyFrame(b *engine.Buf, left clock.Instant) {
 	p.inFlight += int64(len(b.B))
+	for _, a := range p.net().alters {
+		a.change(p.from.m.id, p.to.m.id, b.B)
+	}
 	if len(p.net().holds) > 0 {
 		left = left.Add(p.net().held(p.from.m.id, p.to.m.id, b.B))
 	}

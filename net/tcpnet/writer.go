@@ -22,10 +22,13 @@ func (c *Conn) Flush() {
 	}
 	o.take()
 	direct := c.raw != nil && canWriteNow
+	if direct {
+		o.inline()
+	}
 	left := 0
-	for _, p := range o.flight {
-		left += len(p.b)
-		direct = direct && p.file == nil
+	for i := range o.flight {
+		left += len(o.flight[i].b)
+		direct = direct && o.flight[i].file == nil
 	}
 	o.mu.Unlock()
 	if direct && left <= directBytes {
@@ -41,6 +44,34 @@ func (c *Conn) Flush() {
 	}
 	if c.edge.begin() {
 		go o.write()
+	}
+}
+
+// inlineBytes is how much of the regions in flight is read into memory at once,
+// so that it leaves with what surrounds it, without a goroutine. More is better
+// sent from the page cache.
+const inlineBytes = 64 << 10
+
+// inline turns small regions in flight into buffers if their bytes can be had
+// without waiting for the disk. Called with mu held and nobody writing.
+func (o *output) inline() {
+	left := inlineBytes
+	for i := range o.flight {
+		p := &o.flight[i]
+		if p.file == nil || p.n > left {
+			continue
+		}
+		b := o.conn.edge.Pool.Get(p.n)
+		if !readNow(p, b.B[:p.n]) {
+			o.conn.edge.Pool.Put(b)
+			return // the writer finds out why
+		}
+		left -= p.n
+		p.file.Unpin()
+		b.B = b.B[:p.n]
+		o.conn.queued.Add(int64(p.n)) // bounded by inlineBytes
+		o.conn.edge.Budget.output.add(int64(p.n))
+		*p = piece{buf: b, b: b.B}
 	}
 }
 

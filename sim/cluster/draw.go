@@ -115,6 +115,9 @@ func (p *Plan) drawSettings(s *engine.Stream) {
 	p.Set("controller.quorum.fetch.timeout.ms", ms(s, 2000, 500, 3000))
 	p.Set("internal.segment.bytes", ms(s, 1_048_576, 4_096, 65_536))
 	p.Set("auto.create.topics.enable", "true")
+	if s.Chance(1, 2) { // a leadership alone moves back to its preferred broker, soon or not at all
+		p.Set("leader.imbalance.check.interval.seconds", strconv.FormatInt(s.Between(1, 10), 10))
+	}
 	if p.Mode == Unbounded && s.Chance(1, 4) {
 		p.Set("unclean.leader.election.enable", "true")
 	}
@@ -130,7 +133,7 @@ func (p *Plan) drawTopics(s *engine.Stream) {
 		minISR = 1
 	}
 	p.Topics = []Topic{{
-		Name: "t", Partitions: int32(s.Between(1, 3)), Replicas: rf,
+		Name: "t", Partitions: int32(s.Between(1, s.Between(2, 6))), Replicas: rf,
 		Configs: []Setting{{"min.insync.replicas", strconv.Itoa(int(minISR))}},
 	}}
 }

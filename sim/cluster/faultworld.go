@@ -111,6 +111,7 @@ func (t target) Paused(node string) bool { return t.World.Paused(t.id(node)) }
 func (t target) Start(node string) {
 	id := t.id(node)
 	if t.World.Start(id) {
+		t.isolation.again(id)
 		t.log.restart(id)
 	}
 }
@@ -162,6 +163,7 @@ func (t target) SetPaused(node string, paused bool) {
 		return
 	}
 	t.World.Resume(id)
+	t.isolation.again(id)
 	t.log.note(id, 0, "resume")
 }
 
@@ -182,10 +184,12 @@ func (t target) toggle(k nestKey, on bool, set func(on bool)) {
 	if on && t.nesting.enter(k) {
 		t.disturbed++
 		set(true)
+		t.isolation.refresh()
 	}
 	if !on && t.nesting.leave(k) {
 		t.disturbed--
 		set(false)
+		t.isolation.refresh()
 	}
 }
 

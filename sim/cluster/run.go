@@ -21,8 +21,8 @@ type RunOptions struct {
 	// BlackBox leaves out the judges that look into brokers and disks (W and C
 	// rules): a run goes on where one of them would have ended it.
 	BlackBox bool
-	Trace io.Writer // one line per event and fact
-	Until int64     // stop after so many events; 0 runs to the end
+	Trace    io.Writer // one line per event and fact
+	Until    int64     // stop after so many events; 0 runs to the end
 	// OnFact sees every fact, after the judges.
 	OnFact func(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact)
 	// OnLog sees what programs log for operators.
@@ -114,6 +114,9 @@ func (r *run) until(at clock.Instant) bool {
 		next := min(at, r.Now().Add(slice))
 		if !r.RunUntil(next) || r.panel.Broken() || r.over() {
 			return false
+		}
+		if r.disturbed > 0 {
+			r.panel.ObserveIsolated(r.Now(), r.isolation.view())
 		}
 	}
 	return true

@@ -36,8 +36,10 @@ type world struct {
 	lossy   []bool // broker index -> a power failure struck and its replicas are not all back in sync
 
 	nesting   nesting
-	disturbed int           // links and disks that a fault disturbs now
-	heldUntil clock.Instant // when the last hold ends
+	isolation isolation
+	flips     *engine.Stream // what a flip damages
+	disturbed int            // links and disks that a fault disturbs now
+	heldUntil clock.Instant  // when the last hold ends
 }
 
 func brokerAddr(id int32) string     { return "n" + itoa32(id) + ":9092" }
@@ -46,6 +48,8 @@ func controllerAddr(id int32) string { return "n" + itoa32(id) + ":9093" }
 func newWorld(p *Plan, o RunOptions, onFact func(clock.Instant, engine.NodeID, engine.Incarnation, engine.Fact), onExit func(engine.NodeID, engine.Incarnation, error)) *world {
 	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers)}
 	w.held.w = w
+	w.isolation = newIsolation(w)
+	w.flips = engine.NewStream(p.Seed, "world/flips")
 	var bootstrap []string
 	for id := int32(1); id <= p.Brokers; id++ {
 		bootstrap = append(bootstrap, brokerAddr(id))

@@ -23,6 +23,7 @@ var Part = checks.Part{Topic: Topic}
 type H struct {
 	history.History
 	Partition int32
+	dumper    int32
 	sent      map[history.RecordID]int64
 }
 
@@ -117,6 +118,12 @@ func (h *H) Fetch(hw int64, epoch int32) {
 	h.add(history.Event{Kind: history.FetchDone, Op: op, Outcome: history.OK, Offset: hw, LeaderEpoch: epoch})
 }
 
+// Start brings the client that dumps to life.
+func (h *H) Start(client int32) {
+	h.dumper = client
+	h.add(history.Event{Kind: history.ClientStarted, Client: client})
+}
+
 // Slot is one offset of a final dump.
 type Slot struct {
 	ID    history.RecordID
@@ -133,8 +140,8 @@ var Hole Slot
 func (h *H) Dump(log ...Slot) {
 	for o, a := range log {
 		if a.ID != 0 {
-			h.add(history.Event{Kind: history.Dumped, Offset: int64(o), Record: a.ID, LeaderEpoch: a.Epoch})
+			h.add(history.Event{Kind: history.Dumped, Client: h.dumper, Offset: int64(o), Record: a.ID, LeaderEpoch: a.Epoch})
 		}
 	}
-	h.add(history.Event{Kind: history.DumpEnd, Offset: int64(len(log))})
+	h.add(history.Event{Kind: history.DumpEnd, Client: h.dumper, Offset: int64(len(log))})
 }

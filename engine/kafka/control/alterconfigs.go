@@ -133,7 +133,7 @@ func resourceTable(im *image.Image, r *kmsg.IncrementalAlterConfigsRequestResour
 		if n, err := strconv.ParseInt(r.ResourceName, 10, 32); r.ResourceName != "" && (err != nil || n < 0) {
 			return nil, refuse(kerr.InvalidRequest, "Unable to parse broker name as a base 10 number: %s", r.ResourceName)
 		}
-		return configs.Broker, nil
+		return configs.Dynamic, nil
 	}
 	return nil, refuse(kerr.InvalidRequest, "Unexpected resource type %d", r.ResourceType)
 }

@@ -97,6 +97,9 @@ func (c *controller) createTopic(d *decision, t *kmsg.CreateTopicsRequestTopic, 
 	for i := range configs.Topics() {
 		def := &configs.Topics()[i]
 		v := look.Topic(t.Topic, def)
+		if def.Internal && v.Source != kmsg.ConfigSourceDynamicTopicConfig {
+			continue
+		}
 		o := kmsg.NewCreateTopicsResponseTopicConfig()
 		o.Name, o.Value, o.Source = def.Name, &v.Value, int8(v.Source)
 		out.Configs = append(out.Configs, o)

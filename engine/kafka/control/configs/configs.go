@@ -1,17 +1,19 @@
-// Package configs is the table of Kafka's topic configs and of the broker
-// configs that may be changed at run time: types, defaults, validators, synonyms,
-// and the look-up of the value in force.
+// Package configs holds the tables of Kafka's topic and broker configs: types,
+// defaults, validators, synonyms, and the look-up of the value in force.
 //
 // # Invariants
 //
 //   - the tables are sorted by name and never change
 //   - a default passes its own validator
+//   - whatever a topic config inherits from is in the table of broker configs
 //
-// Not here: storing configs (image), who may change them (control).
+// Not here: storing configs (image), who may change them (control), rules between
+// two settings of a broker and the files they come from (kafka).
 package configs
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,8 +24,17 @@ import (
 type Def struct {
 	Name     string
 	Type     kmsg.ConfigType
-	Default  string
+	Default  string    // see HasDefault
 	Synonyms []Synonym // broker configs that give a topic config its default, nearest first
+
+	// Internal: shown by DescribeConfigs only where it is set (ConfigDef.defineInternal).
+	Internal bool
+	// Dynamic: a broker config that may be changed at run time.
+	Dynamic bool
+	// Inert: a broker config that tunes what this engine does not have, such as a
+	// number of threads. It is taken at run time, as Kafka's tools expect, but is no
+	// setting of a broker.
+	Inert bool
 
 	min, max int64
 	oneOf    []string // legal words; none: any
@@ -51,12 +62,45 @@ func Topic(name string) *Def { return find(topicDefs, name) }
 // Topics are all topic configs by name. Read only.
 func Topics() []Def { return topicDefs }
 
-// Broker returns the definition of a broker config that may be changed at run
-// time, nil if there is none.
+// Broker returns the definition of a broker config, nil if there is none.
 func Broker(name string) *Def { return find(brokerDefs, name) }
 
-// Brokers are the broker configs that may be changed at run time, by name. Read only.
+// Brokers are the broker configs by name. Read only.
 func Brokers() []Def { return brokerDefs }
+
+// Dynamic returns the definition of a broker config that may be changed at run
+// time, nil if there is none.
+func Dynamic(name string) *Def {
+	if d := Broker(name); d != nil && d.Dynamic {
+		return d
+	}
+	return nil
+}
+
+// Setting returns the definition of a broker config that a broker can be started
+// with, nil if there is none.
+func Setting(name string) *Def {
+	if d := Broker(name); d != nil && !d.Inert {
+		return d
+	}
+	return nil
+}
+
+// Alternatives are the names under which a broker config may be set, nearest
+// first (DynamicBrokerConfig.brokerConfigSynonyms).
+func Alternatives(name string) []string {
+	switch name {
+	case "log.roll.ms", "log.roll.hours":
+		return []string{"log.roll.ms", "log.roll.hours"}
+	case "log.roll.jitter.ms", "log.roll.jitter.hours":
+		return []string{"log.roll.jitter.ms", "log.roll.jitter.hours"}
+	case "log.flush.interval.ms":
+		return []string{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"}
+	case "log.retention.ms", "log.retention.minutes", "log.retention.hours":
+		return []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"}
+	}
+	return []string{name}
+}
 
 func find(defs []Def, name string) *Def {
 	lo, hi := 0, len(defs)
@@ -73,41 +117,37 @@ func find(defs []Def, name string) *Def {
 	return nil
 }
 
-// Check says what is wrong with a value, nil if nothing.
-func (d *Def) Check(value string) error {
+// HasDefault reports whether a config that nobody sets has a value. An empty list
+// is one, an empty number is Kafka's null.
+func (d *Def) HasDefault() bool { return d.Default != "" || d.Type == kmsg.ConfigTypeList }
+
+// Want says what a value would have to be; ok if it is.
+func (d *Def) Want(value string) (want string, ok bool) {
 	v := strings.TrimSpace(value)
-	ok, want := true, ""
 	switch d.Type {
 	case kmsg.ConfigTypeBoolean:
 		l := strings.ToLower(v)
-		ok, want = l == "true" || l == "false", "true or false"
+		return "true or false", l == "true" || l == "false"
 	case kmsg.ConfigTypeInt, kmsg.ConfigTypeLong:
 		n, err := strconv.ParseInt(v, 10, 64)
-		ok, want = err == nil && n >= d.min && n <= d.max, fmt.Sprintf("a whole number from %d to %d", d.min, d.max)
+		return fmt.Sprintf("a whole number from %d to %d", d.min, d.max), err == nil && n >= d.min && n <= d.max
 	case kmsg.ConfigTypeDouble:
-		ok, want = isRatio(v), "a number from 0 to 1"
+		return "a number from 0 to 1, such as 0.5", isRatio(v)
 	case kmsg.ConfigTypeList:
-		for _, w := range List(v) {
-			ok = ok && d.allows(w)
-		}
-		want = "a list of " + strings.Join(d.oneOf, ", ")
-	default:
-		ok, want = d.allows(v), "one of "+strings.Join(d.oneOf, ", ")
+		return "a list of " + strings.Join(d.oneOf, ", "), !slices.ContainsFunc(List(v), func(w string) bool { return !d.allows(w) })
 	}
-	if ok {
-		return nil
-	}
-	return fmt.Errorf("invalid value %s for configuration %s: must be %s", value, d.Name, want)
+	return "one of " + strings.Join(d.oneOf, ", "), d.allows(v)
 }
 
-func (d *Def) allows(word string) bool {
-	for _, w := range d.oneOf {
-		if w == word {
-			return true
-		}
+// Check says what is wrong with a value that somebody asks for, nil if nothing.
+func (d *Def) Check(value string) error {
+	if want, ok := d.Want(value); !ok {
+		return fmt.Errorf("invalid value %s for configuration %s: must be %s", value, d.Name, want)
 	}
-	return len(d.oneOf) == 0
+	return nil
 }
+
+func (d *Def) allows(word string) bool { return len(d.oneOf) == 0 || slices.Contains(d.oneOf, word) }
 
 // List splits a comma-separated value; an empty one is an empty list.
 func List(v string) []string {
@@ -147,6 +187,12 @@ func long(name, def string, min int64, syn ...Synonym) Def {
 	return Def{Name: name, Type: kmsg.ConfigTypeLong, Default: def, min: min, max: maxLong, Synonyms: syn}
 }
 
+// upTo narrows the range of a number.
+func upTo(max int64, d Def) Def {
+	d.max = max
+	return d
+}
+
 func word(name, def string, oneOf []string, syn ...Synonym) Def {
 	return Def{Name: name, Type: kmsg.ConfigTypeString, Default: def, oneOf: oneOf, Synonyms: syn}
 }
@@ -157,6 +203,23 @@ func list(name, def string, oneOf []string, syn ...Synonym) Def {
 
 func ratio(name, def string, syn ...Synonym) Def {
 	return Def{Name: name, Type: kmsg.ConfigTypeDouble, Default: def, Synonyms: syn}
+}
+
+// atRunTime marks broker configs that may be changed at run time.
+func atRunTime(d Def) Def {
+	d.Dynamic = true
+	return d
+}
+
+// inert marks what may be changed at run time without effect on this engine.
+func inert(d Def) Def {
+	d.Dynamic, d.Inert = true, true
+	return d
+}
+
+func internal(d Def) Def {
+	d.Internal = true
+	return d
 }
 
 func same(name string) Synonym { return Synonym{name, 1} }

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"slices"
 	"sort"
 	"testing"
 
@@ -15,8 +16,13 @@ func TestTablesAreSortedAndDefaultsAreLegal(t *testing.T) {
 			t.Error("a table is not sorted")
 		}
 		for _, d := range defs {
-			if err := d.Check(d.Default); err != nil {
+			if err := d.Check(d.Default); err != nil && d.HasDefault() {
 				t.Errorf("default of %s: %v", d.Name, err)
+			}
+			for _, s := range d.Synonyms {
+				if b := Broker(s.Name); b == nil || b.Type != d.Type && s.Factor == 1 {
+					t.Errorf("%s: synonym %s is no broker config of its type", d.Name, s.Name)
+				}
 			}
 		}
 	}
@@ -36,8 +42,31 @@ func TestChecksRefuseWhatKafkaRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if Topic("no.such") != nil || Broker("num.partitions") != nil {
-		t.Error("an unknown or static config is in a table")
+	if Topic("no.such") != nil || Broker("no.such") != nil || Dynamic("num.partitions") != nil || Setting("num.io.threads") != nil {
+		t.Error("an unknown config is in a table, or one in the wrong role")
+	}
+}
+
+func TestKafkaHas34TopicConfigs(t *testing.T) {
+	if n := len(Topics()); n != 34 {
+		t.Errorf("%d topic configs", n)
+	}
+}
+
+// What ConfigHelper.configSynonyms does: alternatives by level, without those
+// before the config itself.
+func TestGivenBeginsWithTheConfigItself(t *testing.T) {
+	l := Lookup{Image: image.Empty(), Node: 1, Static: map[string]string{"log.roll.ms": "5", "log.roll.hours": " 2"}}
+	for name, want := range map[string][]Named{
+		"log.roll.ms": {{"log.roll.ms", Value{"5", kmsg.ConfigSourceStaticBrokerConfig}},
+			{"log.roll.hours", Value{"2", kmsg.ConfigSourceStaticBrokerConfig}}, {"log.roll.hours", Value{"168", kmsg.ConfigSourceDefaultConfig}}},
+		"log.roll.hours":        {{"log.roll.hours", Value{"2", kmsg.ConfigSourceStaticBrokerConfig}}, {"log.roll.hours", Value{"168", kmsg.ConfigSourceDefaultConfig}}},
+		"log.flush.interval.ms": nil,
+		"message.max.bytes":     {{"message.max.bytes", Value{"1048588", kmsg.ConfigSourceDefaultConfig}}},
+	} {
+		if got := l.Given(name); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 

@@ -34,6 +34,35 @@ func (l Lookup) Topic(topic string, d *Def) Value {
 	return l.Inherited(d)
 }
 
+// Named is a value that a broker config gives.
+type Named struct {
+	Name string
+	Value
+}
+
+// Given lists what gives a broker config its value as DescribeConfigs shows it:
+// the configs of all its names by level, nearest first, from the first one on that
+// has the name itself (ConfigHelper.configSynonyms).
+func (l Lookup) Given(name string) []Named {
+	var given []Named
+	for _, level := range [...]func(string) (Value, bool){l.node, l.cluster, l.static, byDefault} {
+		for _, n := range Alternatives(name) {
+			if v, ok := level(n); ok && (n == name || len(given) > 0) {
+				given = append(given, Named{n, v})
+			}
+		}
+	}
+	return given
+}
+
+func byDefault(name string) (Value, bool) {
+	d := Broker(name)
+	if d == nil || !d.HasDefault() {
+		return Value{}, false
+	}
+	return Value{d.Default, kmsg.ConfigSourceDefaultConfig}, true
+}
+
 // Inherited is the value that a topic config gets from its synonyms or its default.
 func (l Lookup) Inherited(d *Def) Value {
 	for _, level := range [...]func(string) (Value, bool){l.node, l.cluster, l.static} {
@@ -47,7 +76,7 @@ func (l Lookup) Inherited(d *Def) Value {
 	return Value{d.Default, kmsg.ConfigSourceDefaultConfig}
 }
 
-// Broker is the value in force of a broker config that may be changed at run time.
+// Broker is the value in force of a broker config.
 func (l Lookup) Broker(d *Def) Value {
 	for _, level := range [...]func(string) (Value, bool){l.node, l.cluster, l.static} {
 		if v, ok := level(d.Name); ok {
@@ -72,7 +101,7 @@ func (l Lookup) cluster(name string) (Value, bool) {
 
 func (l Lookup) static(name string) (Value, bool) {
 	v, ok := l.Static[name]
-	return Value{v, kmsg.ConfigSourceStaticBrokerConfig}, ok
+	return Value{strings.TrimSpace(v), kmsg.ConfigSourceStaticBrokerConfig}, ok
 }
 
 // scale converts a synonym's unit. A value that does not parse stays as it is: it

@@ -1,5 +1,10 @@
 package configs
 
+// InternalSegmentBytes overrides segment.bytes below its floor of 1 MiB, for tests
+// that need many segments (LogConfig.INTERNAL_SEGMENT_BYTES_CONFIG). As a setting
+// of a broker, which is ours, it is the default of its topics.
+const InternalSegmentBytes = "internal.segment.bytes"
+
 var (
 	codecs   = []string{"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"}
 	policies = []string{"compact", "delete"}
@@ -20,6 +25,7 @@ var topicDefs = []Def{
 	long("flush.ms", longMax, 0, same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")),
 	list("follower.replication.throttled.replicas", "", nil),
 	num("index.interval.bytes", "4096", 0, maxInt, same("log.index.interval.bytes")),
+	internal(num(InternalSegmentBytes, "", 1, maxInt, same(InternalSegmentBytes))),
 	list("leader.replication.throttled.replicas", "", nil),
 	long("local.retention.bytes", "-2", -2, same("log.local.retention.bytes")),
 	long("local.retention.ms", "-2", -2, same("log.local.retention.ms")),
@@ -42,50 +48,4 @@ var topicDefs = []Def{
 	long("segment.jitter.ms", "0", 0, same("log.roll.jitter.ms"), Synonym{"log.roll.jitter.hours", hour}),
 	long("segment.ms", "604800000", 1, same("log.roll.ms"), Synonym{"log.roll.hours", hour}),
 	flag("unclean.leader.election.enable", "false", same("unclean.leader.election.enable")),
-}
-
-// brokerDefs are the broker configs that may be changed at run time
-// (DynamicBrokerConfig.ALL_DYNAMIC_CONFIGS) as far as this engine knows them,
-// sorted by name.
-var brokerDefs = []Def{
-	num("background.threads", "10", 1, maxInt),
-	num("compression.gzip.level", "-1", -1, 9),
-	num("compression.lz4.level", "9", 1, 17),
-	word("compression.type", "producer", codecs),
-	num("compression.zstd.level", "3", -131072, 22),
-	long("follower.replication.throttled.rate", longMax, 0),
-	long("leader.replication.throttled.rate", longMax, 0),
-	long("log.cleaner.backoff.ms", "15000", 0),
-	long("log.cleaner.delete.retention.ms", "86400000", 0),
-	long("log.cleaner.max.compaction.lag.ms", longMax, 1),
-	ratio("log.cleaner.min.cleanable.ratio", "0.5"),
-	long("log.cleaner.min.compaction.lag.ms", "0", 0),
-	num("log.cleaner.threads", "1", 1, maxInt),
-	list("log.cleanup.policy", "delete", policies),
-	long("log.flush.interval.messages", longMax, 1),
-	long("log.flush.interval.ms", longMax, 0),
-	num("log.index.interval.bytes", "4096", 0, maxInt),
-	num("log.index.size.max.bytes", "10485760", 4, maxInt),
-	long("log.local.retention.bytes", "-2", -2),
-	long("log.local.retention.ms", "-2", -2),
-	long("log.message.timestamp.after.max.ms", "3600000", 0),
-	long("log.message.timestamp.before.max.ms", longMax, 0),
-	word("log.message.timestamp.type", "CreateTime", stamps),
-	flag("log.preallocate", "false"),
-	long("log.retention.bytes", "-1", -1),
-	long("log.retention.ms", "604800000", -1),
-	long("log.roll.jitter.ms", "0", 0),
-	long("log.roll.ms", "604800000", 1),
-	num("log.segment.bytes", "1073741824", 1<<20, maxInt),
-	long("log.segment.delete.delay.ms", "60000", 0),
-	num("max.connection.creation.rate", "2147483647", 0, maxInt),
-	num("max.connections", "2147483647", 0, maxInt),
-	num("max.connections.per.ip", "2147483647", 0, maxInt),
-	num("message.max.bytes", "1048588", 0, maxInt),
-	num("min.insync.replicas", "1", 1, maxInt),
-	num("num.io.threads", "8", 1, maxInt),
-	num("num.network.threads", "3", 1, maxInt),
-	num("num.recovery.threads.per.data.dir", "2", 1, maxInt),
-	num("num.replica.fetchers", "1", 1, maxInt),
-	flag("unclean.leader.election.enable", "false"),
 }

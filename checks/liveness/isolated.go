@@ -1,0 +1,52 @@
+package liveness
+
+import (
+	"trial/checks"
+	"trial/clock"
+)
+
+// Isolated is a voter that has heard no majority of the voters since an instant,
+// by ground truth: the world lets nothing from them through.
+type Isolated struct {
+	Node   int32
+	Since  clock.Instant
+	Active bool // it acts as the controller
+}
+
+// Quorum judges, while faults last, the part of V11 that needs no client: whoever
+// leads the metadata quorum and hears no majority of it must step down within one
+// and a half fetch timeouts (KAFKA-15489), or clients that reach it alone believe
+// in it for ever.
+type Quorum struct {
+	f     checks.Findings
+	v11   *checks.Rule
+	limit clock.Duration
+	told  map[int32]clock.Instant // by node: the isolation that was told
+}
+
+// NewQuorum returns a judge for a run with these timeouts.
+func NewQuorum(t checks.Timeouts) *Quorum {
+	t = t.WithDefaults()
+	q := &Quorum{limit: t.FetchTimeout + t.FetchTimeout/2 + t.Slack, told: map[int32]clock.Instant{}}
+	q.v11 = q.f.Rule("V11")
+	return q
+}
+
+// Findings returns what the judge has found so far.
+func (q *Quorum) Findings() *checks.Findings { return &q.f }
+
+// Observe judges one look at the isolated voters.
+func (q *Quorum) Observe(at clock.Instant, voters []Isolated) {
+	for _, v := range voters {
+		if at.Sub(v.Since) <= q.limit {
+			continue
+		}
+		q.v11.Evaluated++
+		if since, known := q.told[v.Node]; !v.Active || known && since == v.Since {
+			continue
+		}
+		q.told[v.Node] = v.Since
+		q.v11.Fail(-1, at, nil, "n%d still acts as the controller, %v after it last could hear a majority of the voters (allowed: %v)",
+			v.Node, at.Sub(v.Since), q.limit)
+	}
+}
