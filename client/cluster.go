@@ -3,6 +3,7 @@ package client
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"trial/clock"
 	"trial/engine"
 )
 
@@ -174,22 +175,31 @@ func (c *Cluster) pumpAny() {
 }
 
 func (c *Cluster) dropLateAny() {
-	now := c.h.Now()
-	kept := c.anyQueue[:0]
 	var late []*call
-	for _, call := range c.anyQueue {
+	c.anyQueue, late = splitLate(c.anyQueue, c.h.Now())
+	c.timeOut(late, -1)
+}
+
+// splitLate takes apart, in place, the calls whose deadline has come.
+func splitLate(queue []*call, now clock.Instant) (kept, late []*call) {
+	kept = queue[:0]
+	for _, call := range queue {
 		if now.Before(call.deadline) {
 			kept = append(kept, call)
 		} else {
 			late = append(late, call)
 		}
 	}
-	c.anyQueue = kept
+	return kept, late
+}
+
+// timeOut fails calls, as long as no Done closes the client.
+func (c *Cluster) timeOut(late []*call, node int32) {
 	for _, call := range late {
 		if c.closed {
 			return
 		}
-		call.done(&Reply{Err: ErrRequestTimeout, Node: -1})
+		call.done(&Reply{Err: ErrRequestTimeout, Node: node})
 	}
 }
 

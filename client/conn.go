@@ -304,22 +304,9 @@ func (k *conn) onTimer() {
 
 // dropLate fails requests that waited too long for the connection.
 func (k *conn) dropLate(now clock.Instant) {
-	kept := k.waiting[:0]
 	var late []*call
-	for _, call := range k.waiting {
-		if now.Before(call.deadline) {
-			kept = append(kept, call)
-		} else {
-			late = append(late, call)
-		}
-	}
-	k.waiting = kept
-	for _, call := range late {
-		if k.c.closed {
-			return
-		}
-		call.done(&Reply{Err: ErrRequestTimeout, Node: k.node.id})
-	}
+	k.waiting, late = splitLate(k.waiting, now)
+	k.c.timeOut(late, k.node.id)
 }
 
 // requestSize guesses the room a request takes, so that its buffer need not grow.

@@ -26,12 +26,23 @@ func (j *Judge) onHW(n int, f *view.HWMoved) {
 			j.id(n), p.name, f.LeaderEpoch, f.From, f.To)
 	}
 	r.hw = f.To
-	if !f.Leader && f.To > f.From {
+	if !f.Leader && f.To > f.From && p.leaderHas(f.LeaderEpoch, f.To) {
 		r.hwGiven = true // from now on it follows its leader, which never goes back
 	}
 	if f.Leader && f.To > f.From {
 		j.advanced(n, p, r, f)
 	}
+}
+
+// leaderHas reports whether the leader of that epoch has the high watermark. An
+// answer of the leader before it may still be on its way through a follower's disk.
+func (p *partition) leaderHas(epoch int32, hw int64) bool {
+	for i := range p.reps {
+		if l := &p.reps[i]; l.leading && l.epoch == epoch {
+			return l.hw >= hw
+		}
+	}
+	return false
 }
 
 // advanced judges a leader's step forward: W4, strict W12, W2, W3.
@@ -109,8 +120,14 @@ func (j *Judge) onFetched(n int, f *view.FollowerFetched) {
 	if !r.leading || r.epoch != f.LeaderEpoch {
 		return
 	}
+	j.r.w4.Evaluated++
 	if f.AskedEpoch != -1 && f.AskedEpoch != f.LeaderEpoch {
-		return // a fetch of another epoch proves nothing about this one: W4 and W11 go without it
+		// A fetch of another epoch proves nothing about this one (KIP-320): the log of
+		// that follower may have parted from this leader's.
+		j.r.w4.Fail(-1, j.now, p.where(f.Offset),
+			"n%d, leader of %s in leader epoch %d, counts a fetch of n%d up to %d that was meant for leader epoch %d",
+			j.id(n), p.name, f.LeaderEpoch, f.Follower, f.Offset, f.AskedEpoch)
+		return
 	}
 	m := j.node(f.Follower)
 	for len(r.fetched) <= m {

@@ -62,7 +62,9 @@ type node struct {
 	stopping   bool
 	unclean    bool // this registration followed an unclean end
 	regOffset  int64
-	dirOf      map[string]*partition
+	// crashed and stopped say what the world did to it since it last registered.
+	crashed, stopped bool
+	dirOf            map[string]*partition
 }
 
 type brokerName struct {

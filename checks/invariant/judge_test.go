@@ -116,6 +116,14 @@ func TestReplicationRules(t *testing.T) {
 			elect2(w)
 			w.advance(2, 1, 2, 2, 3)
 		}},
+		{name: "W4 a fetch that was meant for another leader epoch", want: []string{"W4"}, tell: func(w *world) {
+			w.append(0, 1, 2)
+			w.fact(1, view.FollowerFetched{TP: tp, AskedEpoch: 1, Follower: 2, BrokerEpoch: w.broker2(2), Offset: 1})
+		}},
+		{name: "W4 silent: an old follower names no leader epoch", tell: func(w *world) {
+			w.append(0, 1, 2)
+			w.fact(1, view.FollowerFetched{TP: tp, AskedEpoch: -1, Follower: 2, BrokerEpoch: w.broker2(2), Offset: 1})
+		}},
 		{name: "W4 confirmed ISR only, while the controller has admitted another", want: []string{"W4"}, tell: func(w *world) {
 			w.isr(1, 0, 1, 2)
 			w.replicated(1, 0, 2)
@@ -141,6 +149,12 @@ func TestReplicationRules(t *testing.T) {
 			w.replicated(1, 0, 2, 3)
 			w.fact(2, view.HWMoved{TP: tp, From: 0, To: 1, End: 1})
 			w.fact(2, view.HWMoved{TP: tp, From: 1, To: 0, End: 1})
+		}},
+		{name: "W5 silent: the rise came from the leader before", tell: func(w *world) {
+			w.replicated(1, 0, 2, 3)
+			elect2(w)
+			w.fact(3, view.HWMoved{TP: tp, LeaderEpoch: 1, From: 0, To: 1, End: 1})
+			w.fact(3, view.HWMoved{TP: tp, LeaderEpoch: 1, From: 1, To: 0, End: 1})
 		}},
 		{name: "W5 silent: in a new leader epoch", tell: func(w *world) {
 			w.replicated(1, 0, 2, 3)

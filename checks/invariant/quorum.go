@@ -90,6 +90,7 @@ func (j *Judge) onRole(n int, f *view.QuorumRole) {
 		j.r.w14.Fail(-1, j.now, nil, "n%d went back from quorum epoch %d to %d", j.id(n), v.epoch, f.Epoch)
 	}
 	v.role, v.epoch = f.Role, f.Epoch
+	j.meta.rep(n).touched = true // from now on appends may be under way
 	if f.Role == "candidate" {
 		j.voted(n, f.Epoch, j.id(n))
 	}

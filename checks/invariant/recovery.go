@@ -13,9 +13,14 @@ func (j *Judge) OnFault(e *checks.FaultEvent) {
 	j.now = e.At
 	switch e.Kind {
 	case checks.Kill:
-		j.down(j.node(e.Node))
+		n := j.node(e.Node)
+		j.nodes[n].crashed = true
+		j.down(n)
+	case checks.Stop:
+		j.nodes[j.node(e.Node)].stopped = true
 	case checks.PowerFail:
 		n := j.node(e.Node)
+		j.nodes[n].crashed = true
 		j.lose(n, e)
 		j.down(n)
 	case checks.Corrupt:

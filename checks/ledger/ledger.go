@@ -278,7 +278,10 @@ func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []b
 		if c == nil {
 			continue
 		}
-		from := max(startOf(log, c.LeaderEpoch), x.batches[0].Base)
+		from := x.batches[0].Base
+		if !topic.Unclean { // else a later election may have brought old records back
+			from = max(from, startOf(log, c.LeaderEpoch))
+		}
 		ranges := l.ranges(x, from, needed)
 		if len(ranges) == 0 {
 			continue

@@ -68,15 +68,17 @@ func (l *Ledger) start(dir string, epoch int32) (base int64, seen bool) {
 }
 
 // parting is the lowest offset at which the lineage of an unclean election, the
-// i-th change of a partition, can differ from the one before it. Where the final
-// log still has the leader epoch before, the lineages part where that epoch ends;
-// where it has none of it, they part where that epoch began at the latest.
+// i-th change of a partition, can differ from the one before it. Going back over
+// the leader epochs before: one that the final log has is common, and the lineages
+// part where it ends; one that it lacks belongs to what was given up, so they part
+// where it began at the latest.
 func (l *Ledger) parting(p *Partition, i int, log []bytes.Batch) int64 {
 	c := &p.Changes[i]
 	at := startOf(log, c.LeaderEpoch)
 	if base, seen := l.start(p.Name(), c.LeaderEpoch); seen && !hasEpoch(log, c.LeaderEpoch) {
 		at = min(at, base)
 	}
+	known := false
 	for k := i - 1; k >= 0; k-- {
 		before := &p.Changes[k]
 		if before.Leader < 0 || before.LeaderEpoch == c.LeaderEpoch || k+1 < i && before.LeaderEpoch == p.Changes[k+1].LeaderEpoch {
@@ -86,12 +88,14 @@ func (l *Ledger) parting(p *Partition, i int, log []bytes.Batch) int64 {
 			return min(at, startOf(log, before.LeaderEpoch+1))
 		}
 		if base, seen := l.start(p.Name(), before.LeaderEpoch); seen {
-			return min(at, base)
+			at, known = min(at, base), true
 		}
-		// As far as any disk ever showed, that leader wrote nothing: its lineage is the
-		// one before it.
+		// Else that leader wrote nothing, as far as any disk ever showed.
 	}
-	return 0
+	if !known {
+		return 0
+	}
+	return at
 }
 
 func hasEpoch(log []bytes.Batch, epoch int32) bool {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,6 +55,9 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil || strings.ContainsAny(s.logLevel, "+-") {
 		return usagef("--log-level %q is none of debug, info, warn, error", s.logLevel)
 	}
+	if s.cfg.Brokers < 1 || s.cfg.Brokers > serve.MaxBrokers {
+		return usagef("--brokers %d: a cluster has 1 to %d", s.cfg.Brokers, serve.MaxBrokers)
+	}
 	s.cfg.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 	set, err := parseSet(s.set)
 	if err != nil {
@@ -65,6 +70,9 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	c, err := serve.Start(ctx, s.cfg)
+	if ctx.Err() != nil && c == nil {
+		return nil // told to end before it served
+	}
 	if err != nil {
 		return usageError{err}
 	}
@@ -82,26 +90,28 @@ func (s *serveCommand) run(cmd *cobra.Command) error {
 
 // wait returns when a signal came or no broker is left.
 func (s *serveCommand) wait(ctx context.Context, cmd *cobra.Command, c *serve.Cluster) error {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for id := int32(1); id <= int32(s.cfg.Brokers); id++ {
+	var running sync.WaitGroup
+	for id := int32(1); id <= int32(s.cfg.Brokers); id++ {
+		running.Go(func() {
 			if err := c.Wait(id); err != nil {
 				fmt.Fprintf(cmd.ErrOrStderr(), "simrun: broker %d ended: %v\n", id, err)
 			}
-		}
+		})
+	}
+	ended := make(chan struct{})
+	go func() {
+		running.Wait()
+		close(ended)
 	}()
 	select {
 	case <-ctx.Done():
 	case <-ended:
 		c.KillAll()
-		return fmt.Errorf("no broker is left")
+		return errors.New("no broker is left")
 	}
 	grace, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	if err := c.Stop(grace); err != nil {
-		return err
-	}
+	err := c.Stop(grace)
 	<-ended
-	return nil
+	return err
 }

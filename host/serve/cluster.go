@@ -56,12 +56,7 @@ type pair struct{ client, controller net.Listener }
 func (c *Cluster) bind() (out []pair, err error) {
 	defer func() {
 		if err != nil {
-			for _, p := range out {
-				_ = p.client.Close()
-				if p.controller != nil {
-					_ = p.controller.Close()
-				}
-			}
+			closeAll(out)
 		}
 	}()
 	h, port, err := splitListen(c.cfg.Listen)
@@ -84,6 +79,15 @@ func (c *Cluster) bind() (out []pair, err error) {
 		}
 	}
 	return out, nil
+}
+
+func closeAll(pairs []pair) {
+	for _, p := range pairs {
+		_ = p.client.Close()
+		if p.controller != nil {
+			_ = p.controller.Close()
+		}
+	}
 }
 
 // cause strips what net wraps around the system's own words.
@@ -112,6 +116,7 @@ func (c *Cluster) boot(bound []pair) error {
 			kc.Rack = c.cfg.Racks[k]
 		}
 		if err := kc.Validate(); err != nil {
+			closeAll(bound[k:])
 			return fmt.Errorf("broker %d: %w", id, err)
 		}
 		spec := host.Spec{
@@ -124,6 +129,7 @@ func (c *Cluster) boot(bound []pair) error {
 			Volumes:   []string{c.data.dir(k + 1)}, Logger: c.cfg.Logger, Facts: c.cfg.Facts,
 		}
 		if _, err := c.group.Start(spec); err != nil {
+			closeAll(bound[k:])
 			return err
 		}
 	}

@@ -90,6 +90,9 @@ func (d *data) prepare(k int) error {
 	if err != nil {
 		return err
 	}
+	if props["node.id"] == "" || props["cluster.id"] == "" {
+		return fmt.Errorf("%s: meta.properties has no node.id or no cluster.id, so nobody knows whose data this is", dir)
+	}
 	if id := props["node.id"]; id != fmt.Sprint(k) {
 		return fmt.Errorf("%s belongs to node %s, not to node %d", dir, id, k)
 	}

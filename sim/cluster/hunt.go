@@ -197,3 +197,24 @@ func (h *Hunted) FirstRules(pick func(*Trial) bool) []checks.Evaluation {
 	})
 	return out
 }
+
+// ByClients is the first rule of the trial that needs nothing but what clients
+// see; "" if there is none.
+func (t *Trial) ByClients() string {
+	for _, r := range t.Rules {
+		if ClientRule(r) {
+			return r
+		}
+	}
+	return ""
+}
+
+// ClientRule reports whether a rule needs nothing but what clients see: the L
+// and P rules, linearizability, and that clients make progress.
+func ClientRule(rule string) bool {
+	switch rule {
+	case "LIN", "V5", "V8":
+		return true
+	}
+	return len(rule) > 1 && (rule[0] == 'L' || rule[0] == 'P') && rule[1] >= '0' && rule[1] <= '9'
+}

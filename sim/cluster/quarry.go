@@ -21,12 +21,7 @@ type Quarry struct {
 	// Added are further rules that may speak first, each with its reason.
 	Added      []AddedRule
 	Difficulty Difficulty
-	Scenario   string // the climate: Mixed, but for bugs that are Hard
-	// Seed is where the recorded window begins: a seed that has found the bug.
-	// Window is how many seeds from there on a run of the tests may need, when
-	// changes of engine or climate have moved the schedule of that seed.
-	Seed   uint64
-	Window int
+	Scenario   string // the climate: the generic mix, but for bugs that are Hard
 }
 
 // AddedRule is a rule that the catalogue does not name for a bug.
@@ -57,22 +52,19 @@ func FindQuarry(id string) (*Quarry, bool) {
 	return nil, false
 }
 
-// linPorcupine: the same statement by the linear-time check and by the search.
-var lin = AddedRule{"LIN", "the linear-time form of P1: both state that the log is linearizable"}
-
 // Quarries lists the planted bugs, in catalogue order.
 var Quarries = []Quarry{
 	{ID: mutant.LOG07, What: "a write that took less than it was given passes for complete", Rules: []string{"W18", "W1", "C1", "L9"}, Difficulty: Easy},
 	{ID: mutant.LOG08, What: "the log stays open for appends after one has failed", Rules: []string{"L1", "W18", "W1"}, Difficulty: Medium},
-	{ID: mutant.REP01, What: "a new follower truncates to its own, lagging high watermark", Rules: []string{"L3", "W2", "W13"}, Difficulty: Easy},
-	{ID: mutant.REP02, What: "the end of an epoch is answered without the epoch, and the follower does not compare", Rules: []string{"W1", "C1", "L1"}, Difficulty: Medium},
+	{ID: mutant.REP01, What: "a new follower truncates to its own, lagging high watermark", Rules: []string{"L3", "W2", "W13"}, Added: []AddedRule{{"W3", "says of the in-sync replica that truncates, at the same instant, what W13 says of the truncation"}}, Difficulty: Easy},
+	{ID: mutant.REP02, What: "the end of an epoch is answered without the epoch, and the follower does not compare", Rules: []string{"W1", "C1", "L1"}, Added: []AddedRule{{"W3", "sees in a replica that joins with its divergent tail, at the next step of the high watermark, what C1 sees at the end"}}, Difficulty: Medium},
 	{ID: mutant.REP03, What: "fetches are not fenced by the leader epoch", Rules: []string{"W2", "W4", "L3", "L7"}, Difficulty: Medium},
 	{ID: mutant.REP04, What: "a replica joins the ISR below the start of the leader's epoch", Rules: []string{"W3", "W11", "L3"}, Difficulty: Medium},
 	{ID: mutant.REP06, What: "the high watermark ignores a replica whose joining is under way", Rules: []string{"W4", "W3", "L3"}, Difficulty: Medium},
 	{ID: mutant.REP07, What: "the controller takes ISR changes of an old partition epoch", Rules: []string{"W8", "W3", "W10"}, Difficulty: Medium},
 	{ID: mutant.REP09, What: "fenced and stopping replicas may join the ISR", Rules: []string{"W10", "V5"}, Difficulty: Easy},
 	{ID: mutant.REP11, What: "the leader counts the fetch of a follower that it tells to truncate", Rules: []string{"W4", "W3", "L3"}, Difficulty: Medium},
-	{ID: mutant.REP18, What: "a new leader lists its lagging high watermark as the latest offset", Rules: []string{"L8", "P1"}, Difficulty: Easy},
+	{ID: mutant.REP18, What: "a new leader lists its lagging high watermark as the latest offset", Rules: []string{"L8", "P1"}, Added: []AddedRule{{"LIN", "the linear-time form of P1: both state that the log is linearizable"}}, Difficulty: Easy},
 	{ID: mutant.REP21, What: "writes are acknowledged below min.insync.replicas", Rules: []string{"W12", "L3"}, Difficulty: Easy},
 	{ID: mutant.REP22, What: "any live replica may lead when the ISR is gone", Rules: []string{"W2", "W3", "L3"}, Difficulty: Easy},
 	{ID: mutant.REP25, What: "acks=1 records are visible above the high watermark", Rules: []string{"L7", "L10", "W6"}, Difficulty: Easy},
@@ -85,6 +77,6 @@ var Quarries = []Quarry{
 	{ID: mutant.CTL05, What: "a quorum leader that nobody fetches from does not step down", Rules: []string{"V1", "V11"}, Difficulty: Easy},
 	{ID: mutant.CTL09, What: "brokers apply metadata that is not committed", Rules: []string{"W15", "W7", "W2"}, Difficulty: Medium},
 	{ID: mutant.IDM02, What: "of a producer's last five batches only one is remembered", Rules: []string{"L2", "L4"}, Difficulty: Easy},
-	{ID: mutant.IDM04, What: "the producer state changes before the append is admitted", Rules: []string{"L3", "W16"}, Difficulty: Medium},
+	{ID: mutant.IDM04, What: "the producer state changes before the append is admitted", Rules: []string{"L3", "W16"}, Added: []AddedRule{{"W12", "says of the acknowledgement of a batch that no log holds what L3 says at the end"}}, Difficulty: Medium},
 	{ID: mutant.CLI03, What: "the second batch is sent while the first waits for its retry", Rules: []string{"L4"}, Difficulty: Easy},
 }

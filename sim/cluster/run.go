@@ -74,10 +74,22 @@ func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnatio
 
 // onExit: a process that ended by itself with an error is as dead as a killed one.
 func (r *run) onExit(node engine.NodeID, _ engine.Incarnation, err error) {
-	if err != nil {
-		r.log.kill(node)
+	if err == nil {
+		return
+	}
+	r.log.kill(node)
+	if i := int(node) - 1; i < len(r.late) && r.Now() < r.late[i] {
+		r.late[i] = 0 // once
+		r.At(r.Now().Add(restartAfter), func() { target{r.world, r.log}.Start(r.name(node)) })
 	}
 }
+
+// An operation that a disk fault has struck may end only after healing, and its
+// process with it. Whoever heals a cluster starts that one again, too.
+const (
+	lateFailures = 5 * clock.Second
+	restartAfter = 100 * clock.Millisecond
+)
 
 func (r *run) execute() {
 	for _, n := range r.plan.BrokerNames() {
@@ -140,6 +152,7 @@ func (r *run) settle() bool {
 	r.HealAll()
 	for k := int32(1); k <= r.plan.Brokers; k++ {
 		r.RepairDisk(engine.NodeID(k), 0)
+		r.late = append(r.late, r.Now().Add(lateFailures))
 	}
 	r.log.note(0, 0, "heal")
 	return r.observeUntilSettled(false)
@@ -232,6 +245,7 @@ func (r *run) result() Result {
 	res.Delivered = report.Stats.Delivered
 	res.countAcks(r.history)
 	res.account(report)
+	res.keepBudget(r.Now())
 	switch {
 	case v != nil && (v.Rule == "STUCK" || v.Rule == "LIMIT"):
 		res.Verdict, res.Note = Stuck, v.Reason

@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 
+	"trial/checks"
 	"trial/checks/history"
 	"trial/checks/panel"
+	"trial/clock"
 	"trial/engine"
 	"trial/engine/kafka/view"
 )
@@ -75,6 +78,18 @@ func (r *Result) account(report *panel.Report) {
 			r.Losses = append(r.Losses, LossLine{a.Sentence, a.Case, a.Count})
 		case "duplicated":
 			r.Duplicated += a.Count
+		}
+	}
+}
+
+// keepBudget holds budget mode to its word: its faults must not cost a record that
+// acks=all acknowledged. What the ledger excuses for a crash is here a fault that
+// the budget should have skipped.
+func (r *Result) keepBudget(at clock.Instant) {
+	for _, l := range r.Losses {
+		if r.Plan.Mode == Budget && slices.Contains([]string{"C1", "C2", "C3", "E", "F"}, l.Case) {
+			r.Violations = append(r.Violations, checks.Violation{Rule: "BUDGET", Seq: -1, At: at,
+				Reason: fmt.Sprintf("%d records acknowledged to acks=all were lost although every fault was within the budget: %s (case %s)", l.Lost, l.Sentence, l.Case)})
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"trial/checks"
 	"trial/checks/history"
 	"trial/checks/liveness"
+	"trial/client/workload"
 	"trial/clock"
 	"trial/engine"
 	"trial/engine/kafka/view"
@@ -129,14 +130,19 @@ func (t *watch) view(idle bool) *liveness.View {
 			leaders[r.TP] = end{r.HW, r.LEO}
 		}
 	})
+	consumers := slices.ContainsFunc(t.w.plan.Clients, func(c Client) bool { return c.Role == workload.Consumer })
 	for _, topic := range im.Topics() {
 		for i, p := range topic.Partitions {
 			tp := view.TP{Topic: topic.Name, ID: view.TopicID(topic.ID), Partition: int32(i)}
 			e := leaders[tp]
 			c := t.part(history.TopicID(topic.ID), int32(i))
+			read := c.read
+			if !consumers {
+				read = v.At // nobody tries
+			}
 			v.Partitions = append(v.Partitions, liveness.Partition{
 				Name: topic.Name + "-" + strconv.Itoa(i), Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, Replicas: p.Replicas, ISR: p.ISR, ELR: p.ELR,
-				HW: e.hw, LEO: e.leo, Idle: idle, LastProduce: c.produced, LastFetch: c.read, Probed: c.tried && !idle,
+				HW: e.hw, LEO: e.leo, Idle: idle, LastProduce: c.produced, LastFetch: read, Probed: c.tried && !idle,
 			})
 		}
 	}

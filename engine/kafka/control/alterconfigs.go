@@ -42,11 +42,7 @@ func (c *controller) onIncrementalAlterConfigs(to Responder, req *kmsg.Increment
 		}
 		resp.Resources = append(resp.Resources, out)
 	}
-	if !req.ValidateOnly && !d.commit() {
-		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
-		return
-	}
-	c.answer(to, req, resp)
+	c.conclude(d, to, req, resp, req.ValidateOnly)
 }
 
 // onAlterConfigs replaces all configs of a resource (the older API).
@@ -79,11 +75,7 @@ func (c *controller) onAlterConfigs(to Responder, req *kmsg.AlterConfigsRequest)
 		}
 		resp.Resources = append(resp.Resources, out)
 	}
-	if !req.ValidateOnly && !d.commit() {
-		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
-		return
-	}
-	c.answer(to, req, resp)
+	c.conclude(d, to, req, resp, req.ValidateOnly)
 }
 
 // alterations are the records of one resource's changes.

@@ -181,6 +181,15 @@ func (d *decision) commit() bool {
 	return true
 }
 
+// conclude writes what an administrator's request decided, unless it was only to be
+// validated, and answers: with a refusal if it was too much for one batch.
+func (c *controller) conclude(d *decision, to Responder, req kmsg.Request, resp kmsg.Response, validateOnly bool) {
+	if !validateOnly && !d.commit() {
+		resp = refusal(req, kerr.PolicyViolation.Code)
+	}
+	c.answer(to, req, resp)
+}
+
 // answer holds resp until everything appended so far is committed: even an answer
 // without records of its own speaks of a state that must not be lost.
 func (c *controller) answer(to Responder, req kmsg.Request, resp kmsg.Response) {

@@ -50,6 +50,9 @@ func brokenBy(t *testing.T, seed uint64, id string, want []string) (hit string) 
 			}
 		}
 	}()
+	if id == mutant.CTL04 {
+		w.failAfterVotes()
+	}
 	storm(w, 60)
 	w.calm()
 	w.Run(10 * clock.Second)

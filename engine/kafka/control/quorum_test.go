@@ -246,6 +246,31 @@ func TestTheQuorumSurvivesStorms(t *testing.T) {
 	}
 }
 
+// failAfterVotes cuts the power of some voters just after they have voted.
+func (w *testWorld) failAfterVotes() {
+	w.OnFact = func(n engine.NodeID, f engine.Fact) {
+		w.rules.on(n, f)
+		if v, ok := f.(view.VoteAnswered); ok && v.Granted && !v.PreVote && w.rng.Chance(1, 3) {
+			w.After(clock.Millisecond, func() { w.tinyWorld.nodes[n-1].PowerFail(true) })
+			w.After(2*clock.Millisecond, w.tinyWorld.nodes[n-1].Start)
+		}
+	}
+}
+
+func TestVotersRememberThroughPowerFailures(t *testing.T) {
+	votes := 0
+	for seed := range uint64(40) {
+		w := newWorld(t, seed, 3, 4, false).start()
+		w.failAfterVotes()
+		storm(w, 60)
+		w.rules.check()
+		votes += w.rules.seen["vote"]
+	}
+	if votes < 500 {
+		t.Errorf("only %d votes: the test shows little", votes)
+	}
+}
+
 func TestAStormIsTheSameTwice(t *testing.T) {
 	a, b := runStorm(t, 77, 3), runStorm(t, 77, 3)
 	a.Run(5 * clock.Second)

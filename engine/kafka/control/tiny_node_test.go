@@ -161,7 +161,7 @@ func (n *machine) Exit(err error) {
 func (n *machine) Disk(op *engine.DiskOp) {
 	lat := clock.Duration(20+n.w.rng.N(100)) * clock.Microsecond
 	if op.Kind == engine.OpSyncFile || op.Kind == engine.OpSyncDir {
-		lat += clock.Duration(n.w.rng.N(int64(n.w.SyncMax)))
+		lat += clock.Duration(n.w.rng.N(int64(n.w.SyncMax/clock.Microsecond))) * clock.Microsecond
 	}
 	at := max(n.disk.busy[op.File], n.w.now).Add(lat)
 	n.disk.busy[op.File] = at

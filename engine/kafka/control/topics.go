@@ -54,11 +54,8 @@ func (c *controller) onCreateTopics(to Responder, req *kmsg.CreateTopicsRequest)
 		for i := range resp.Topics {
 			resp.Topics[i].TopicID = image.UUID{} // nothing was created
 		}
-	} else if !d.commit() {
-		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
-		return
 	}
-	c.answer(to, req, resp)
+	c.conclude(d, to, req, resp, req.ValidateOnly)
 }
 
 func (c *controller) createTopic(d *decision, t *kmsg.CreateTopicsRequestTopic, out *kmsg.CreateTopicsResponseTopic) *refused {
@@ -327,11 +324,7 @@ func (c *controller) onDeleteTopics(to Responder, req *kmsg.DeleteTopicsRequest)
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	if !d.commit() {
-		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
-		return
-	}
-	c.answer(to, req, resp)
+	c.conclude(d, to, req, resp, false)
 }
 
 // onCreatePartitions adds partitions to topics.
@@ -355,11 +348,7 @@ func (c *controller) onCreatePartitions(to Responder, req *kmsg.CreatePartitions
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
-	if !req.ValidateOnly && !d.commit() {
-		c.answer(to, req, refusal(req, kerr.PolicyViolation.Code))
-		return
-	}
-	c.answer(to, req, resp)
+	c.conclude(d, to, req, resp, req.ValidateOnly)
 }
 
 func (c *controller) createPartitions(d *decision, asked *kmsg.CreatePartitionsRequestTopic) *refused {

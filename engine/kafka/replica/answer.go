@@ -15,6 +15,7 @@ type fetchAppend struct {
 	f        *Fetcher
 	it       *followed
 	leaderHW int64
+	epoch    int32 // leader epoch under which it was fetched
 }
 
 // onFetched handles the answer of a round.
@@ -121,7 +122,7 @@ func (f *Fetcher) onRecords(item *roundItem, rp *kmsg.FetchResponseTopicPartitio
 		return
 	}
 	a := f.take()
-	a.it, a.leaderHW = item.it, rp.HighWatermark
+	a.it, a.leaderHW, a.epoch = item.it, rp.HighWatermark, item.it.p.leaderEpoch
 	a.op.Data = data
 	if err := p.appendFetched(&a.op); err != nil {
 		f.give(a)
@@ -151,7 +152,7 @@ func (f *Fetcher) onCorrupt(it *followed, err error) {
 func onFetchAppended(op *plog.Append) {
 	a := op.Tag.(*fetchAppend)
 	f, it := a.f, a.it
-	it.p.fetchedAppended(op, a.leaderHW)
+	it.p.fetchedAppended(op, a.leaderHW, a.epoch)
 	f.give(a)
 	f.endAppend()
 }

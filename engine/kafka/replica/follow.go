@@ -64,8 +64,10 @@ func (p *Partition) appendFetched(a *plog.Append) error {
 	return nil
 }
 
-// fetchedAppended ends an append of appendFetched; leaderHW is that of the answer.
-func (p *Partition) fetchedAppended(a *plog.Append, leaderHW int64) {
+// fetchedAppended ends an append of appendFetched; leaderHW is that of the
+// answer, given in that leader epoch. If another one has begun meanwhile, the
+// high watermark waits for its leader: that one's may be lower.
+func (p *Partition) fetchedAppended(a *plog.Append, leaderHW int64, epoch int32) {
 	if a.Err != nil {
 		p.MarkOffline()
 	} else {
@@ -73,7 +75,9 @@ func (p *Partition) fetchedAppended(a *plog.Append, leaderHW int64) {
 			p.emitAppended(a.Data, false)
 		}
 		if !p.closed {
-			p.followHW(leaderHW)
+			if p.leaderEpoch == epoch {
+				p.followHW(leaderHW)
+			}
 			p.wake(EndChange)
 		}
 	}

@@ -140,8 +140,8 @@ func (p *Partition) onVisible(w *ProduceWaiter) {
 			p.onLanded(w)
 		}
 	}
-	for !p.landing.empty() && p.landing.head.need <= p.log.End() {
-		d := p.landing.head
+	for !p.landing.empty() && p.landing.first().need <= p.log.End() {
+		d := p.landing.first()
 		d.unlink()
 		p.onLanded(d)
 	}
@@ -174,8 +174,8 @@ func (p *Partition) covered() int16 {
 
 // completeCovered decides every produce that the high watermark has come to cover.
 func (p *Partition) completeCovered() {
-	for !p.waiting.empty() && p.waiting.head.need <= p.hw {
-		w := p.waiting.head
+	for !p.waiting.empty() && p.waiting.first().need <= p.hw {
+		w := p.waiting.first()
 		w.unlink()
 		code := int16(0)
 		if p.role == RoleLeader {
@@ -189,7 +189,7 @@ func (p *Partition) completeCovered() {
 func (p *Partition) failWaiting(code int16) {
 	for _, l := range [...]*waiterList{&p.waiting, &p.landing} {
 		for !l.empty() {
-			w := l.head
+			w := l.first()
 			w.unlink()
 			p.decide(w, code)
 		}
@@ -227,7 +227,7 @@ func (p *Partition) drain() {
 	}
 	p.draining = true
 	for !p.ready.empty() {
-		w := p.ready.head
+		w := p.ready.first()
 		w.unlink()
 		w.LogStart = p.log.Start()
 		if w.Code != 0 && w.Code != codeTooFewAfter {

@@ -30,8 +30,7 @@ type ProduceWaiter struct {
 	need  int64      // the exclusive end of what was appended
 	batch view.Batch // what was appended, known only while facts are observed
 
-	list       *waiterList
-	prev, next *ProduceWaiter
+	linked[*ProduceWaiter]
 }
 
 type waiterState uint8
@@ -44,51 +43,15 @@ const (
 )
 
 // waiterList is a list of waiters, ordered by need in waiting and landing.
-type waiterList struct{ head, tail *ProduceWaiter }
-
-func (l *waiterList) empty() bool { return l.head == nil }
+type waiterList struct{ chain[*ProduceWaiter] }
 
 // insert puts w behind all that need no more than it: nearly always at the end.
 func (l *waiterList) insert(w *ProduceWaiter) {
 	at := l.tail
-	for at != nil && at.need > w.need {
+	for at != nil && at.of.need > w.need {
 		at = at.prev
 	}
-	l.insertAfter(at, w)
+	l.insertAfter(at, &w.linked, w)
 }
 
-func (l *waiterList) push(w *ProduceWaiter) { l.insertAfter(l.tail, w) }
-
-func (l *waiterList) insertAfter(at, w *ProduceWaiter) {
-	w.list, w.prev = l, at
-	if at != nil {
-		w.next = at.next
-		at.next = w
-	} else {
-		w.next = l.head
-		l.head = w
-	}
-	if w.next != nil {
-		w.next.prev = w
-	} else {
-		l.tail = w
-	}
-}
-
-func (w *ProduceWaiter) unlink() {
-	l := w.list
-	if l == nil {
-		return
-	}
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.head = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.tail = w.prev
-	}
-	w.list, w.prev, w.next = nil, nil, nil
-}
+func (l *waiterList) push(w *ProduceWaiter) { l.insertAfter(l.tail, &w.linked, w) }

@@ -25,17 +25,20 @@ func TestWaiterListIsOrderedAndKeepsArrivalOrderAmongEquals(t *testing.T) {
 		}
 		n := 0
 		var prev *ProduceWaiter
-		for w := l.head; w != nil; w = w.next {
-			if w.prev != prev {
+		var before *linked[*ProduceWaiter]
+		for at := l.head; at != nil; at = at.next {
+			w := at.of
+			if at.prev != before {
 				t.Fatal("links are broken")
 			}
+			before = at
 			if prev != nil && (prev.need > w.need || prev.need == w.need && prev.Tag.(int) > w.Tag.(int)) {
 				t.Fatalf("%d (%v) before %d (%v)", prev.need, prev.Tag, w.need, w.Tag)
 			}
 			prev = w
 			n++
 		}
-		if l.tail != prev || n != len(all)-gone {
+		if l.tail != before || n != len(all)-gone {
 			t.Fatalf("%d in the list, want %d", n, len(all)-gone)
 		}
 	})

@@ -21,40 +21,13 @@ type Watcher struct {
 	// Tag is the caller's.
 	Tag any
 
-	prev, next *Watcher
-	list       *watcherList
+	linked[*Watcher]
 }
 
 // watcherList is a list in order of registration.
-type watcherList struct{ head, tail *Watcher }
+type watcherList struct{ chain[*Watcher] }
 
-func (l *watcherList) push(w *Watcher) {
-	w.list, w.prev, w.next = l, l.tail, nil
-	if l.tail != nil {
-		l.tail.next = w
-	} else {
-		l.head = w
-	}
-	l.tail = w
-}
-
-func (w *Watcher) unlink() {
-	l := w.list
-	if l == nil {
-		return
-	}
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.head = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.tail = w.prev
-	}
-	w.list, w.prev, w.next = nil, nil, nil
-}
+func (l *watcherList) push(w *Watcher) { l.insertAfter(l.tail, &w.linked, w) }
 
 // Watch registers w; a watcher of a closed partition is woken at once (in a later
 // event).
@@ -74,19 +47,19 @@ func (p *Partition) wakeAll() { p.wake(AnyChange) }
 
 // wake moves the watchers that wait for a change to the woken.
 func (p *Partition) wake(what Change) {
-	for w := p.watchers.head; w != nil; {
-		next := w.next
+	for l := p.watchers.head; l != nil; {
+		w, next := l.of, l.next
 		if what == AnyChange || w.On == AnyChange || w.On == what {
 			w.unlink()
 			p.woken.push(w)
 		}
-		w = next
+		l = next
 	}
 	p.armWake()
 }
 
 func (p *Partition) armWake() {
-	if p.woken.head != nil && !p.wakeTimer.Armed() {
+	if !p.woken.empty() && !p.wakeTimer.Armed() {
 		p.h.SetTimer(&p.wakeTimer, p.h.Now())
 	}
 }
@@ -95,11 +68,11 @@ func (p *Partition) armWake() {
 // and is woken again meanwhile has its turn in the next event.
 func (p *Partition) deliverWakes() {
 	n := 0
-	for w := p.woken.head; w != nil; w = w.next {
+	for l := p.woken.head; l != nil; l = l.next {
 		n++
 	}
-	for ; n > 0 && p.woken.head != nil; n-- {
-		w := p.woken.head
+	for ; n > 0 && !p.woken.empty(); n-- {
+		w := p.woken.first()
 		w.unlink()
 		w.Wake(w)
 	}
