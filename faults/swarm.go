@@ -158,10 +158,17 @@ func (c Climate) draw(s *engine.Stream, sc Scope, at clock.Instant) Fault {
 	return f
 }
 
-// span draws how long a fault lasts: mostly short, sometimes past the session
-// timeouts.
+// blink is the longest of the shortest faults: a process that is back before
+// anybody's timeout has passed. Its leaderships move all the same, at once.
+const blink = 400
+
+// span draws how long a fault lasts: a blink, mostly short, sometimes past the
+// session timeouts.
 func (c Climate) span(s *engine.Stream) clock.Duration {
 	long := c.Long.Ms()
+	if s.Chance(1, 4) {
+		return clock.Ms(s.Between(50, blink))
+	}
 	if s.Chance(2, 3) {
 		long = max(100, long/4)
 	}

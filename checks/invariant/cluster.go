@@ -148,6 +148,7 @@ func (j *Judge) onBroker(n int, f *view.BrokerRegistered) {
 		// Only the active controller knows f.Clean; the others say false. A process
 		// that was asked to stop may have ended cleanly before it died.
 		b.unclean = b.registered && b.crashed && !b.stopped && !f.Clean
+		b.doubtful = b.registered && !f.Clean
 		b.crashed, b.stopped = false, false
 	} else if f.Incarnation != b.incarnID {
 		j.r.w8.Fail(-1, j.now, nil, "two incarnations of n%d share broker epoch %d (metadata offset %d)", f.ID, f.Epoch, f.Offset)

@@ -60,7 +60,8 @@ type node struct {
 	incarnID   [16]byte
 	fenced     bool
 	stopping   bool
-	unclean    bool // this registration followed an unclean end
+	unclean    bool // this registration surely followed an unclean end
+	doubtful   bool // it may have
 	regOffset  int64
 	// crashed and stopped say what the world did to it since it last registered.
 	crashed, stopped bool

@@ -162,7 +162,7 @@ func (j *Judge) resolve(p *partition) {
 			p.alive = m
 		}
 		n := j.node(m)
-		if b := &j.nodes[n]; !b.unclean || p.rep(n).admitted == b.epoch {
+		if b := &j.nodes[n]; !b.doubtful || p.rep(n).admitted == b.epoch {
 			p.lastKnown = false
 		}
 	}

@@ -26,7 +26,11 @@ func (j *Judge) OnFault(e *checks.FaultEvent) {
 	case checks.Corrupt:
 		j.lose(j.node(e.Node), e)
 	case checks.Restart:
-		j.nodes[j.node(e.Node)].up = true
+		n := &j.nodes[j.node(e.Node)]
+		n.up = true
+		if n.stopped { // its last life may have ended cleanly, even if it was killed at the end
+			n.stopped, n.crashed = false, false
+		}
 	}
 }
 

@@ -365,7 +365,7 @@ func TestAllJudgesAgreeWithNaiveEnumerationAfterOneEdit(t *testing.T) {
 			bad++
 		}
 	})
-	if good == 0 || bad == 0 {
+	if (good == 0 || bad == 0) && !testing.Short() { // some one in ten is invalid: -short draws too few
 		t.Errorf("%d valid and %d invalid histories: the test proves nothing", good, bad)
 	}
 }
@@ -433,7 +433,7 @@ func TestAllJudgesAgreeOnDeliveries(t *testing.T) {
 			bad++
 		}
 	})
-	if good == 0 || bad == 0 {
+	if (good == 0 || bad == 0) && !testing.Short() { // some one in ten is invalid: -short draws too few
 		t.Errorf("%d valid and %d invalid histories: the test proves nothing", good, bad)
 	}
 }

@@ -534,6 +534,24 @@ func TestHeldFramesArriveLaterAndInOrder(t *testing.T) {
 	l.b.want("heartbeat 2")
 }
 
+func TestAlteredFramesArriveAlteredAndTheSendersBytesStay(t *testing.T) {
+	l := newLab(t, nil)
+	a, _ := l.open()
+	release := l.net.Alter(func(from, to engine.NodeID, frame []byte) {
+		if from == 1 && to == 2 && strings.HasPrefix(string(frame), "data") {
+			frame[0] = 'b'
+		}
+	})
+	l.send(a, "other")
+	l.send(a, "data")
+	l.run(900 * ms)
+	l.b.want("other", "bata")
+	release()
+	l.send(a, "data")
+	l.run(1200 * ms)
+	l.b.want("data")
+}
+
 func TestResetBeforeAcceptIsNotTold(t *testing.T) {
 	l := newLab(t, nil)
 	l.b.frozen = true

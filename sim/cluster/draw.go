@@ -150,6 +150,9 @@ func (p *Plan) drawClients(s *engine.Stream) {
 	for i := range 3 {
 		c := add(workload.Producer)
 		c.Rate, c.RecordBytes = int(s.Between(8, 40)), int(s.Between(40, 400))
+		if s.Chance(1, 6) { // so that an election finds something under way
+			c.Rate *= 5
+		}
 		c.MaxInFlight, c.LingerMs = int(s.Between(1, 5)), int(s.Between(0, 40))
 		c.BatchBytes = int(s.Between(200, 16384))
 		c.DeliveryMs = max(c.RequestMs+c.LingerMs, int(s.Between(5000, 60_000)))

@@ -47,6 +47,7 @@ type run struct {
 	watch watch
 	inj   *faults.Injector
 	phase string
+	late  []clock.Instant // by broker index, after healing: until when it is started again if it fails
 }
 
 // Run executes a plan to its verdict. It panics on a plan that Validate refuses.
