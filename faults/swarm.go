@@ -169,7 +169,7 @@ func (c Climate) span(s *engine.Stream) clock.Duration {
 	if s.Chance(1, 4) {
 		return clock.Ms(s.Between(50, blink))
 	}
-	if s.Chance(2, 3) {
+	if s.Chance(1, 2) {
 		long = max(100, long/4)
 	}
 	return clock.Ms(s.Between(50, long))
@@ -192,13 +192,13 @@ func (c Climate) target(s *engine.Stream, sc Scope) Target {
 // sides fills the second side of a link fault: the rest, one other broker, a
 // client, or the clients.
 func (c Climate) sides(s *engine.Stream, sc Scope, f *Fault) {
-	switch k := s.N(6); {
-	case k < 3 || len(sc.Brokers) == 1:
+	switch k := s.N(8); {
+	case k < 5 || len(sc.Brokers) == 1:
 		f.Right = []Target{{Node: Rest}}
-		if len(sc.Brokers) == 1 || k == 2 && len(sc.Clients) > 0 {
+		if len(sc.Brokers) == 1 || k == 4 && len(sc.Clients) > 0 {
 			f.Right = []Target{{Node: Everyone}}
 		}
-	case k == 3 && len(sc.Clients) > 0:
+	case k == 5 && len(sc.Clients) > 0:
 		f.Right = []Target{{Node: sc.Clients[s.Pick(len(sc.Clients))]}}
 	default:
 		f.Right = []Target{c.target(s, sc)}

@@ -303,6 +303,16 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 			w.advance(1, 0, 2, 1)
 			w.ack(1, 0, b, 1)
 		}},
+		{name: "D the one elected hears only of its next, clean election", cfg: unclean, tell: func(w *world) {
+			alone(w)
+			w.OnKill(w.at, 1)
+			w.isr(-1, 1, 1)
+			w.broker(1, 1, true, true)
+			w.isr(2, 2, 2)
+			w.isr(-1, 3, 2)
+			w.isr(2, 4, 2)
+			w.lead(2, 4)
+		}},
 		{name: "D not allowed by the topic", cfg: clean, want: []string{"W2"}, tell: func(w *world) {
 			alone(w)
 			w.OnKill(w.at, 1)

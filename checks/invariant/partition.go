@@ -88,17 +88,26 @@ func (j *Judge) onLeader(n int, f *view.BecameLeader) {
 				j.id(n), p.name, f.LeaderEpoch, f.Start, r.match, need, why)
 		}
 		p.endEra(r.match, f.LeaderEpoch)
-	} else if p.reg.uncleanEpoch == f.LeaderEpoch {
+	} else if p.unclean(f.LeaderEpoch) {
 		p.endEra(p.trueHW, f.LeaderEpoch) // what the leader before commits from now on is of an ended era
+	}
+	if p.unclean(f.LeaderEpoch) && f.HW > p.trueHW {
+		p.commit(r, f.LeaderEpoch, f.HW) // it brings back what an earlier election had given up
 	}
 	p.led = max(p.led, f.LeaderEpoch)
 	j.fold(p, r)
 }
 
+// unclean reports whether an unclean election lies between the leader before and
+// the one of this epoch. Whom it chose may never have heard of that epoch itself.
+func (p *partition) unclean(epoch int32) bool {
+	return p.reg.uncleanEpoch > p.led && p.reg.uncleanEpoch <= epoch
+}
+
 // excused decides whether a leader may lack committed records: cases D and C1
 // (with E) of the ledger, from the metadata log and the world's power failures.
 func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader, need int64) (why string, legal bool) {
-	if p.reg.uncleanEpoch == f.LeaderEpoch {
+	if p.unclean(f.LeaderEpoch) {
 		j.resolve(p)
 		switch {
 		case p.lastKnown && !p.topic.Unclean:

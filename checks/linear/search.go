@@ -151,14 +151,9 @@ func (m *model) operations(p *part, queries bool) []porcupine.Operation {
 		}
 	} else {
 		for _, v := range p.deliveries {
-			if v.pos < int64(len(p.lineage)) && p.lineage[v.pos] == v.send {
-				at := d.of(v.pos)
-				if m.sends[v.send].pos != v.pos {
-					at-- // a second copy has no number; what lies before it must be there
-				}
-				if at >= 0 {
-					others = append(others, porcupine.Operation{Input: step{deliver, at}, Call: v.seq, Return: v.seq})
-				}
+			// A second copy of a record has no number of its own.
+			if v.pos < int64(len(p.lineage)) && p.lineage[v.pos] == v.send && m.sends[v.send].pos == v.pos {
+				others = append(others, porcupine.Operation{Input: step{deliver, d.of(v.pos)}, Call: v.seq, Return: v.seq})
 			}
 		}
 	}

@@ -24,10 +24,13 @@ type Quorum struct {
 	told  map[int32]clock.Instant // by node: the isolation that was told
 }
 
+// stepDownSlack is what modelled service times may add to a timer: little.
+const stepDownSlack = 250 * clock.Millisecond
+
 // NewQuorum returns a judge for a run with these timeouts.
 func NewQuorum(t checks.Timeouts) *Quorum {
 	t = t.WithDefaults()
-	q := &Quorum{limit: t.FetchTimeout + t.FetchTimeout/2 + t.Slack, told: map[int32]clock.Instant{}}
+	q := &Quorum{limit: t.FetchTimeout + t.FetchTimeout/2 + stepDownSlack, told: map[int32]clock.Instant{}}
 	q.v11 = q.f.Rule("V11")
 	return q
 }

@@ -10,7 +10,7 @@ import (
 // V11: an isolated controller steps down in time; nobody else owes anything.
 func TestIsolatedControllerMustStepDown(t *testing.T) {
 	at := func(ms int64) clock.Instant { return clock.Instant(clock.Ms(ms)) }
-	times := checks.Timeouts{FetchTimeout: 1 * clock.Second, Slack: 1 * clock.Second} // 2.5 s in all
+	times := checks.Timeouts{FetchTimeout: 1500 * clock.Millisecond} // 2.5 s in all
 	for _, c := range []struct {
 		name  string
 		looks []Isolated // one a second, from 1 s on

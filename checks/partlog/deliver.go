@@ -8,6 +8,7 @@ func (j *judge) onDelivered(e *history.Event) {
 	pos := j.observed(p, e)
 	old := p.oldEra(e)
 	if pos != 0 && !old {
+		p.parted(e, pos)
 		j.endEras(p, e)
 	}
 	j.advance(p, e)
@@ -135,6 +136,24 @@ func (p *part) oldEra(e *history.Event) bool {
 		}
 	}
 	return false
+}
+
+// parted notices that an era is over by a record that contradicts what was seen at
+// its offset: the new lineage may bring its own old records, of low leader epochs.
+func (p *part) parted(e *history.Event, pos int32) {
+	if len(p.ends) == 0 || e.Offset >= int64(len(p.slots)) {
+		return
+	}
+	s := p.slots[e.Offset]
+	if s.op == 0 || s.weak || s.op == pos && (s.epoch < 0 || e.LeaderEpoch < 0 || s.epoch == e.LeaderEpoch) {
+		return
+	}
+	for i := range p.ends {
+		if c := &p.ends[i]; !c.passed && e.Offset >= c.Offset && e.Seq >= c.FromSeq {
+			c.seen = min(c.seen, e.Seq)
+			return
+		}
+	}
 }
 
 // endEras ends the eras that the event is the first to show as over.

@@ -431,6 +431,16 @@ func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 			h.Deliver(3, 1, b, 1)
 			h.Dump(At(a, 1), At(x, 5))
 		}},
+		{name: "the new lineage shows itself by an old record of its own", ends: ended, chg: 1, fault: checks.Kill, tell: func(h *H) {
+			h.Send(c, All)
+			h.Sent(a, All, 0)
+			h.Sent(b, All, 1)
+			h.Deliver(1, 1, b, 1)
+			h.Deliver(2, 1, c, 0)
+			h.Sent(x, All, 2)
+			h.Deliver(2, 2, x, 5)
+			h.Dump(At(a, 0), At(c, 0), At(x, 5))
+		}},
 		{name: "an ended era may take the producer state: a retry is appended again", ends: ended, chg: 1, fault: checks.Kill, tell: func(h *H) {
 			o := All
 			o.Attempts = 2

@@ -52,7 +52,7 @@ func (f *inode) resized(size int64) {
 func (f *inode) synced() {
 	kept := f.changes[:0]
 	for i, c := range f.changes {
-		if c.dropped && !c.rewritten(f.changes[i+1:]) {
+		if later := f.changes[i+1:]; c.dropped && !c.rewritten(later) && !c.cutOff(later) {
 			kept = append(kept, c)
 		}
 	}
@@ -69,6 +69,18 @@ func (c *change) rewritten(later []change) bool {
 		}
 	}
 	return false
+}
+
+// cutOff takes from a write what a later truncation has cut off for good, and
+// reports whether that was all of it: a page behind the end is gone, dirty or not.
+func (c *change) cutOff(later []change) bool {
+	for i := range later {
+		if l := &later[i]; !c.truncate && l.truncate && !l.dropped && l.end < c.end {
+			c.end = max(c.pos, l.end)
+			c.undo = c.undo[:min(int64(len(c.undo)), c.end-c.pos)]
+		}
+	}
+	return !c.truncate && c.end == c.pos
 }
 
 // giveUp marks everything unsynced as never to become durable: the pages were

@@ -47,8 +47,8 @@ func (b budget) mayLose(id engine.NodeID) (bool, string) {
 		}
 	}
 	for _, p := range b.w.registered() {
-		if len(p.isr) == 1 && p.isr[0] == int32(id) {
-			return false, "it is the last in-sync replica of " + p.name
+		if len(p.mayLead) == 1 && p.mayLead[0] == int32(id) {
+			return false, "it is the last in-sync or eligible replica of " + p.name
 		}
 	}
 	return true, ""

@@ -93,6 +93,7 @@ func (p *Plan) drawClimate(s *engine.Stream) {
 		TailOneIn: s.N(3) * s.Between(100, 2000), Tail: us(5_000, 200_000), TCPTimeout: clock.Ms(s.Between(4_000, 30_000)),
 	}
 	p.Disk = Disk{Latency: us(5, 100), Jitter: us(0, 300), Sync: us(200, 20_000), BytesPerMs: s.Between(50_000, 2_000_000)}
+	p.Linger = s.Chance(1, 10)
 }
 
 // ms draws a span in milliseconds: Kafka's default in one run of four, else
@@ -118,7 +119,7 @@ func (p *Plan) drawSettings(s *engine.Stream) {
 	if s.Chance(1, 2) { // a leadership alone moves back to its preferred broker, soon or not at all
 		p.Set("leader.imbalance.check.interval.seconds", strconv.FormatInt(s.Between(1, 10), 10))
 	}
-	if p.Mode == Unbounded && s.Chance(1, 4) {
+	if p.Mode == Unbounded && s.Chance(1, 3) {
 		p.Set("unclean.leader.election.enable", "true")
 	}
 	if s.Chance(1, 8) {
@@ -129,7 +130,7 @@ func (p *Plan) drawSettings(s *engine.Stream) {
 func (p *Plan) drawTopics(s *engine.Stream) {
 	rf := min(3, p.Brokers)
 	minISR := min(2, rf)
-	if p.Mode == Unbounded && s.Chance(1, 4) {
+	if p.Mode == Unbounded && s.Chance(1, 3) {
 		minISR = 1
 	}
 	p.Topics = []Topic{{

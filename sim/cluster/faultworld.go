@@ -150,6 +150,9 @@ func (t target) PowerFail(node string) {
 func (t target) Stop(node string) {
 	id := t.id(node)
 	if t.World.Stop(id) {
+		if id < firstClientID {
+			t.stopped[id-1] = t.Incarnation(id)
+		}
 		t.log.note(id, 0, "stop")
 	}
 }
@@ -287,7 +290,9 @@ func (t target) FailNext(node string, what faults.Action) {
 func (t target) Hold(node, class string, until clock.Instant) bool {
 	ok := t.held.hold(t.id(node), class, until)
 	if ok {
-		t.heldUntil = max(t.heldUntil, until)
+		// What is sent at the last moment arrives as late as the hold is long.
+		span := until.Sub(t.Now())
+		t.heldUntil, t.longestHold = max(t.heldUntil, until.Add(span)), max(t.longestHold, span)
 		t.log.note(t.id(node), 0, "slow")
 	}
 	return ok

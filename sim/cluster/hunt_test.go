@@ -128,9 +128,9 @@ func median[T int | int64](list []T) T {
 // detections for an interval that says something.
 const (
 	publishFirst  = 1
-	publishTrials = 200
-	publishFound  = 8
-	publishBlack  = 100
+	publishTrials = 100
+	publishFound  = 5
+	publishBlack  = 60
 )
 
 // TestPublish measures every planted bug and writes the table of docs. It takes
@@ -172,7 +172,7 @@ func publish(t *testing.T, q *Quarry, clean CleanSeeds) measured {
 		t.Errorf("not found within %d seeds", len(h.Trials))
 		return m
 	}
-	black, err := Hunt(q.ID, publishFirst, max(publishBlack, min(Within/4, 4*int(m.oneIn()))), HuntOptions{All: true, BlackBox: true, Clean: clean})
+	black, err := Hunt(q.ID, publishFirst, max(publishBlack, min(Within/10, 2*int(m.oneIn()))), HuntOptions{All: true, BlackBox: true, Clean: clean})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type Plan struct {
 	Brokers  int32
 	Mutant   string
 	Buggify  bool
+	Linger   bool // the healed cluster is watched until the last deadline, not only until all is well
 	ELR      bool // eligible leader replicas (KIP-966), as new Kafka clusters have them
 
 	Settings []Setting // broker configs, by Kafka's names, sorted by name

@@ -55,7 +55,10 @@ func FindQuarry(id string) (*Quarry, bool) {
 // Quarries lists the planted bugs, in catalogue order.
 var Quarries = []Quarry{
 	{ID: mutant.LOG07, What: "a write that took less than it was given passes for complete", Rules: []string{"W18", "W1", "C1", "L9"}, Difficulty: Easy},
-	{ID: mutant.LOG08, What: "the log stays open for appends after one has failed", Rules: []string{"L1", "W18", "W1"}, Difficulty: Medium},
+	{ID: mutant.LOG08, What: "the log stays open for appends after one has failed", Rules: []string{"L1", "W18", "W1"}, Added: []AddedRule{
+		{"V4", "the replica whose append failed stays offline in a broker that goes on, so that the ISR never becomes whole again"},
+		{"V5", "the same, seen by clients: a leader whose log is neither closed nor usable takes no produce"},
+	}, Difficulty: Medium},
 	{ID: mutant.REP01, What: "a new follower truncates to its own, lagging high watermark", Rules: []string{"L3", "W2", "W13"}, Added: []AddedRule{{"W3", "says of the in-sync replica that truncates, at the same instant, what W13 says of the truncation"}}, Difficulty: Easy},
 	{ID: mutant.REP02, What: "the end of an epoch is answered without the epoch, and the follower does not compare", Rules: []string{"W1", "C1", "L1"}, Added: []AddedRule{{"W3", "sees in a replica that joins with its divergent tail, at the next step of the high watermark, what C1 sees at the end"}}, Difficulty: Medium},
 	{ID: mutant.REP03, What: "fetches are not fenced by the leader epoch", Rules: []string{"W2", "W4", "L3", "L7"}, Difficulty: Medium},

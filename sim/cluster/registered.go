@@ -14,6 +14,7 @@ type registeredPartition struct {
 	leader   int32
 	replicas []int32
 	isr      []int32
+	mayLead  []int32 // ISR and ELR: who has everything that is committed
 }
 
 // newestImage is the committed metadata of the broker that has applied most; an
@@ -37,7 +38,7 @@ func (w *world) registered() []registeredPartition {
 	for _, t := range im.Topics() {
 		for i, p := range t.Partitions {
 			out = append(out, registeredPartition{
-				name: t.Name + "-" + strconv.Itoa(i), leader: p.Leader, replicas: p.Replicas, isr: p.ISR,
+				name: t.Name + "-" + strconv.Itoa(i), leader: p.Leader, replicas: p.Replicas, isr: p.ISR, mayLead: slices.Concat(p.ISR, p.ELR),
 			})
 		}
 	}
@@ -73,4 +74,15 @@ func (w *world) refreshLossy() {
 func (w *world) serves(im *image.Image, id int32) bool {
 	reg, b := im.Broker(id), w.broker(id)
 	return reg != nil && b != nil && reg.Epoch == b.View().Epoch && !reg.Fenced
+}
+
+// stopsUnderWay reports whether a broker that was asked to stop has not been
+// started again.
+func (w *world) stopsUnderWay() bool {
+	for i, inc := range w.stopped {
+		if inc != 0 && w.Incarnation(engine.NodeID(i+1)) == inc {
+			return true
+		}
+	}
+	return false
 }

@@ -155,8 +155,28 @@ func (r *run) settle() bool {
 		r.RepairDisk(engine.NodeID(k), 0)
 		r.late = append(r.late, r.Now().Add(lateFailures))
 	}
+	if !r.awaitRest() {
+		return false
+	}
 	r.log.note(0, 0, "heal")
 	return r.observeUntilSettled(false)
+}
+
+// stopsTake bounds how long healing waits for orderly stops. It is a few session
+// timeouts: a broker that stops waits until somebody can take over from it.
+const stopsTake = 30 * clock.Second
+
+// awaitRest waits for what the faults have begun and healing cannot call back:
+// brokers that were asked to stop, until they are started again, and frames that
+// a hold delays.
+func (r *run) awaitRest() bool {
+	held := min(r.heldUntil, r.Now().Add(r.longestHold))
+	for limit := r.Now().Add(stopsTake); r.Now() < limit && (r.stopsUnderWay() || r.Now() < held); {
+		if !r.until(r.Now().Add(slice)) {
+			return false
+		}
+	}
+	return true
 }
 
 // drain stops the producers and waits until everything has come to rest.
@@ -180,7 +200,7 @@ func (r *run) observeUntilSettled(idle bool) bool {
 			return false
 		}
 		r.panel.Observe(r.watch.view(idle))
-		if r.panel.Settled() && (!idle || r.converged()) {
+		if r.panel.Settled() && (!idle || r.converged()) && (idle || !r.plan.Linger || r.Now() > max(d.V4, d.V5)) {
 			return true
 		}
 	}

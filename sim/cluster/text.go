@@ -25,6 +25,7 @@ func (p Plan) String() string {
 	line("brokers", strconv.Itoa(int(p.Brokers)))
 	line("buggify", strconv.FormatBool(p.Buggify))
 	line("elr", strconv.FormatBool(p.ELR))
+	line("linger", strconv.FormatBool(p.Linger))
 	if p.Mutant != "" {
 		line("mutant", p.Mutant)
 	}
@@ -135,6 +136,8 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 		err = field{"buggify", &p.Buggify}.set(v)
 	case "elr":
 		err = field{"elr", &p.ELR}.set(v)
+	case "linger":
+		err = field{"linger", &p.Linger}.set(v)
 	case "mutant":
 		p.Mutant = v
 	case "set":
@@ -144,7 +147,7 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 		}
 		p.Set(k, val)
 	default:
-		return fmt.Errorf("unknown key; known are plan, seed, scenario, mode, for, brokers, buggify, elr, mutant, net, disk, set, topic, client, faults")
+		return fmt.Errorf("unknown key; known are plan, seed, scenario, mode, for, brokers, buggify, elr, linger, mutant, net, disk, set, topic, client, faults")
 	}
 	return err
 }

@@ -134,7 +134,10 @@ func (t *watch) view(idle bool) *liveness.View {
 	for _, topic := range im.Topics() {
 		for i, p := range topic.Partitions {
 			tp := view.TP{Topic: topic.Name, ID: view.TopicID(topic.ID), Partition: int32(i)}
-			e := leaders[tp]
+			e, leads := leaders[tp]
+			if !leads {
+				e = end{-1, 0} // it has not heard yet: nothing has come to rest
+			}
 			c := t.part(history.TopicID(topic.ID), int32(i))
 			read := c.read
 			if !consumers {

@@ -33,20 +33,22 @@ type world struct {
 	history *history.History
 	setup   *setup
 	held    holdTracker
-	lossy   []bool // broker index -> a power failure struck and its replicas are not all back in sync
+	stopped []engine.Incarnation // broker index -> the latest that was asked to stop
+	lossy   []bool               // broker index -> a power failure struck and its replicas are not all back in sync
 
-	nesting   nesting
-	isolation isolation
-	flips     *engine.Stream // what a flip damages
-	disturbed int            // links and disks that a fault disturbs now
-	heldUntil clock.Instant  // when the last hold ends
+	nesting     nesting
+	isolation   isolation
+	flips       *engine.Stream // what a flip damages
+	disturbed   int            // links and disks that a fault disturbs now
+	heldUntil   clock.Instant  // when what a hold delays has arrived
+	longestHold clock.Duration
 }
 
 func brokerAddr(id int32) string     { return "n" + itoa32(id) + ":9092" }
 func controllerAddr(id int32) string { return "n" + itoa32(id) + ":9093" }
 
 func newWorld(p *Plan, o RunOptions, onFact func(clock.Instant, engine.NodeID, engine.Incarnation, engine.Fact), onExit func(engine.NodeID, engine.Incarnation, error)) *world {
-	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers)}
+	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers), stopped: make([]engine.Incarnation, p.Brokers)}
 	w.held.w = w
 	w.isolation = newIsolation(w)
 	w.flips = engine.NewStream(p.Seed, "world/flips")
