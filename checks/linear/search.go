@@ -106,7 +106,7 @@ func cut(ops []porcupine.Operation, maxOps int) []window {
 		if n < maxOps {
 			w.ops = append(w.ops, porcupine.Operation{Input: step{carry, w.start}, Call: invoked, Return: inf})
 			w.ops = append(w.ops, ops[:n]...)
-			slices.SortStableFunc(w.ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+			inOrder(w.ops)
 		}
 		list = append(list, w)
 		for i := range n {
@@ -122,6 +122,30 @@ func cut(ops []porcupine.Operation, maxOps int) []window {
 	}
 	return list
 }
+
+// inOrder raises invocations to those of what must take effect before, as far as
+// the operation's completion allows: places are known, so the search need not try
+// a later one first. Ties of time are broken by place.
+func inOrder(ops []porcupine.Operation) {
+	late := int64(-1)
+	width := int64(len(ops) + 1)
+	for i := range ops {
+		o := &ops[i]
+		if o.Input.(step).kind != deliver {
+			if late = max(late, o.Call); late <= o.Return {
+				o.Call = late
+			}
+		}
+		o.Call = o.Call*width + int64(i)
+		if o.Return != inf {
+			o.Return = o.Return*width + width - 1
+		}
+	}
+	slices.SortStableFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+}
+
+// event is the history event of an operation's raised invocation.
+func (w *window) event(o *porcupine.Operation) int64 { return o.Call / int64(len(w.ops)+1) }
 
 // cutAt is the end of a window of at most limit operations, at a change of index;
 // beyond the limit if the first index alone has more.
@@ -265,10 +289,10 @@ func (m *model) search(p *part, w window, o Options, op *Opinion, rule *checks.R
 	}
 	rule.Evaluated++
 	if !ok {
-		first := w.ops[1].Call // ops[0] is what was carried in
+		first := int64(inf)
 		for _, o := range w.ops {
 			if o.Input.(step).kind != carry {
-				first = min(first, o.Call)
+				first = min(first, w.event(&o))
 			}
 		}
 		rule.FailWith(first, m.events[first].At, []string{m.in.Name(p.key)}, []string{m.event(first)},

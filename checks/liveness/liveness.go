@@ -99,7 +99,8 @@ type Judge struct {
 	v8, v10   *checks.Rule
 	epoch     int32 // of the controller when V1 was due
 	leaders   map[string]leaderNote
-	stable    bool // V1 has been due and the epoch noted
+	moved     map[string]moveNote // by partition
+	stable    bool                // V1 has been due and the epoch noted
 	lastHolds bool
 }
 
@@ -110,6 +111,12 @@ type rule struct {
 	reported bool
 }
 
+// moveNote is when a partition's high watermark last moved.
+type moveNote struct {
+	hw int64
+	at clock.Instant
+}
+
 type leaderNote struct {
 	epoch   int32
 	changes int
@@ -118,14 +125,14 @@ type leaderNote struct {
 
 // New returns a judge for the phase that begins with healing.
 func New(heal clock.Instant, t checks.Timeouts) *Judge {
-	j := &Judge{heal: heal, t: t.WithDefaults(), due: DeadlinesAfter(heal, t), leaders: map[string]leaderNote{}}
+	j := &Judge{heal: heal, t: t.WithDefaults(), due: DeadlinesAfter(heal, t), leaders: map[string]leaderNote{}, moved: map[string]moveNote{}}
 	add := func(name string, due clock.Instant, holds func(*View) string) {
 		j.rules = append(j.rules, rule{counter: j.f.Rule(name), due: due, holds: holds})
 	}
 	add("V1", j.due.V1, oneController)
 	add("V2", j.due.V2, allUnfenced)
 	add("V3", j.due.V3, allLed)
-	add("V4", j.due.V4, allInSync)
+	add("V4", j.due.V4, j.allInSync)
 	add("V5", j.due.V5, j.progress)
 	j.v8, j.v10 = j.f.Rule("V8"), j.f.Rule("V10")
 	return j
@@ -162,7 +169,7 @@ func (j *Judge) Observe(v *View) {
 	}
 	j.operations(v)
 	j.storms(v)
-	j.lastHolds = len(stalled) == 0 && len(v.Open) == 0
+	j.lastHolds = len(stalled) == 0 && len(v.Open) == 0 && atRest(v)
 }
 
 // operations judges V8: every client operation completes within the longest
@@ -257,21 +264,37 @@ func allLed(v *View) string {
 	return ""
 }
 
-// allInSync is V4.
-func allInSync(v *View) string {
+// allInSync is V4. A high watermark below the log end is wrong only if it stands
+// still: what clients had under way may still be coming in.
+func (j *Judge) allInSync(v *View) string {
 	for i := range v.Partitions {
 		p := &v.Partitions[i]
+		last, known := j.moved[p.Name]
+		if !known || last.hw != p.HW {
+			last = moveNote{p.HW, v.At}
+			j.moved[p.Name] = last
+		}
 		switch {
 		case p.LegalOffline:
 		case len(p.ISR) != len(p.Replicas):
 			return fmt.Sprintf("the ISR of %s is %v of replicas %v", p.Name, p.ISR, p.Replicas)
 		case len(p.ELR) > 0:
 			return fmt.Sprintf("%s has eligible leader replicas %v left", p.Name, p.ELR)
-		case p.Idle && p.HW != p.LEO:
+		case p.Idle && p.HW != p.LEO && v.At.Sub(last.at) >= j.t.ReplicaLag:
 			return fmt.Sprintf("the high watermark of %s stays at %d, log end %d", p.Name, p.HW, p.LEO)
 		}
 	}
 	return ""
+}
+
+// atRest reports whether idle partitions have nothing left to commit.
+func atRest(v *View) bool {
+	for i := range v.Partitions {
+		if p := &v.Partitions[i]; p.Idle && !p.LegalOffline && p.HW != p.LEO {
+			return false
+		}
+	}
+	return true
 }
 
 // progress is V5: clients that try can produce and fetch.

@@ -85,6 +85,21 @@ func TestAHealthyClusterSettlesAtOnceAndStaysSilent(t *testing.T) {
 	}
 }
 
+func TestAHighWatermarkThatMovesIsWaitedFor(t *testing.T) {
+	j := New(heal, checks.Timeouts{})
+	for i := range 200 {
+		v := healthy(end.Add(clock.Duration(i) * clock.Second))
+		v.Partitions[0].HW, v.Partitions[0].LEO = int64(i), int64(i+1)
+		j.Observe(v)
+		if j.Settled() {
+			t.Error("settled although something is left to commit")
+		}
+	}
+	if j.Findings().Failed() {
+		t.Error(j.Findings().Violations())
+	}
+}
+
 func TestLegallyOfflinePartitionsAreLeftAlone(t *testing.T) {
 	j := New(heal, checks.Timeouts{})
 	v := healthy(end)

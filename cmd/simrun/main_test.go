@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"trial/internal/mutant"
 )
 
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -60,6 +62,17 @@ func TestWrongUsageExitsTwoAndSaysWhatWouldBeRight(t *testing.T) {
 		if code != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("simrun %s: exit %d, want %d with %q; it said %s%s", strings.Join(c.args, " "), code, exitUsage, c.want, out, errs)
 		}
+	}
+}
+
+// A binary without planted bugs refuses to hunt one, and says how to build one with.
+func TestMutantsNeedTheirBuildTag(t *testing.T) {
+	if mutant.Enabled {
+		t.Skip("this binary carries them")
+	}
+	code, out, errs := run(t, "run", "--seeds", "1", "--mutant", mutant.REP01)
+	if code != exitUsage || !strings.Contains(errs, "-tags mutants") || out != "" {
+		t.Errorf("exit %d, want %d with how to build it; it said %s%s", code, exitUsage, out, errs)
 	}
 }
 

@@ -113,7 +113,8 @@ func (p *Plan) drawSettings(s *engine.Stream) {
 	p.Set("broker.session.timeout.ms", ms(s, 9000, 2000, 9000))
 	p.Set("broker.heartbeat.interval.ms", ms(s, 500, 200, 600))
 	p.Set("controller.quorum.election.timeout.ms", ms(s, 1000, 200, 1500))
-	p.Set("controller.quorum.fetch.timeout.ms", ms(s, 2000, 500, 3000))
+	// A fetch may wait 500 ms at the leader and be late by two tails of latency.
+	p.Set("controller.quorum.fetch.timeout.ms", ms(s, 2000, 1000, 3000))
 	p.Set("internal.segment.bytes", ms(s, 1_048_576, 4_096, 65_536))
 	p.Set("auto.create.topics.enable", "true")
 	if s.Chance(1, 2) { // a leadership alone moves back to its preferred broker, soon or not at all

@@ -200,7 +200,7 @@ func (r *run) observeUntilSettled(idle bool) bool {
 			return false
 		}
 		r.panel.Observe(r.watch.view(idle))
-		if r.panel.Settled() && (!idle || r.converged()) && (idle || !r.plan.Linger || r.Now() > max(d.V4, d.V5)) {
+		if r.panel.Settled() && (!idle || r.converged()) && (!idle || !r.plan.Linger || r.Now() > max(d.V4, d.V5)) {
 			return true
 		}
 	}

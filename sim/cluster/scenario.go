@@ -88,7 +88,7 @@ func quick(p *Plan, _ *engine.Stream) {
 	p.Set("broker.session.timeout.ms", "2000")
 	p.Set("broker.heartbeat.interval.ms", "200")
 	p.Set("controller.quorum.election.timeout.ms", "300")
-	p.Set("controller.quorum.fetch.timeout.ms", "600")
+	p.Set("controller.quorum.fetch.timeout.ms", "1000")
 	for i := range p.Clients {
 		p.Clients[i].RequestMs = 2000
 	}
