@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -59,6 +60,10 @@ func huntFresh(t *testing.T, m *measured, runs string, clean CleanSeeds) {
 		t.Errorf("found in %d of %d seeds, recorded is one in %.1f: the climate or a judge has become weaker", got.Found, got.Trials, m.oneIn())
 	}
 }
+
+// window is how many seeds a hunt from the recorded seed on may take, when
+// changes have moved what happens in that seed: e^-6, one hunt in 400, takes longer.
+func (m *measured) window() int { return min(Within, max(20, int(math.Ceil(6*m.oneIn())))) }
 
 // measure sums a whole hunt up.
 func (h *Hunted) measure() measured {

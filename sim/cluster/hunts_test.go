@@ -75,10 +75,6 @@ func loadHunts(t *testing.T) []measured {
 // oneIn is the expected number of seeds to a detection.
 func (m *measured) oneIn() float64 { return float64(m.Trials) / float64(max(m.Found, 1)) }
 
-// window is how many seeds a hunt from the recorded seed on may take, when
-// changes have moved what happens in that seed: e^-6, one hunt in 400, takes longer.
-func (m *measured) window() int { return min(Within, max(20, int(math.Ceil(6*m.oneIn())))) }
-
 // wilson is the 95 % score interval of a share.
 func wilson(hits, n int) (lo, hi float64) {
 	if n == 0 {
