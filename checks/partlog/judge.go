@@ -75,7 +75,10 @@ type op struct {
 	acks      int8
 	class     class
 	idem      bool
-	serial    bool // one request in flight
+	// renumbered: sent again under a new producer epoch while an earlier attempt had
+	// no known outcome, so that the broker cannot tell the copies apart (case H).
+	renumbered bool
+	serial     bool // one request in flight
 }
 
 // slot is what is known of one offset in the current era.
@@ -246,6 +249,7 @@ func (j *judge) on(e *history.Event) {
 	case history.SendAttempt:
 		if o := j.op(e.Op); o != nil && o.attempts < 1<<15 {
 			o.attempts++
+			o.renumbered = o.renumbered || e.Renumbered
 		}
 	case history.SendDone:
 		j.onDone(e)

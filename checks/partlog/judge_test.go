@@ -77,6 +77,18 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 			h.Sent(a, All, 0)
 			h.Dump(At(a, 0), At(a, 0))
 		}},
+		{name: "L2 silent: sent again under a new producer epoch after an unknown outcome", tell: func(h *H) {
+			o := All
+			o.Attempts, o.Renumbered = 2, true
+			h.Sent(a, o, 1)
+			h.Dump(At(a, 0), At(a, 0))
+		}},
+		{name: "L2 retried under the same numbers", want: []string{"L2"}, tell: func(h *H) {
+			o := All
+			o.Attempts = 2
+			h.Sent(a, o, 1)
+			h.Dump(At(a, 0), At(a, 0))
+		}},
 		{name: "L2 silent: retried without idempotence", tell: func(h *H) {
 			o := Plain
 			o.Attempts = 2

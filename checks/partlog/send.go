@@ -148,7 +148,7 @@ func (j *judge) count(p *part, o *op, offset int64) {
 	}
 	attempts := max(o.attempts, 1)
 	switch {
-	case o.idem && !(p.stateCut(o) && o.copies <= attempts):
+	case o.idem && !((p.stateCut(o) || o.renumbered) && o.copies <= attempts):
 		j.r.l2.FailWith(j.seq, j.ev.At, p.objects(offset), []string{j.event(o.inv), j.firstSight(p, o.first, 0), Describe(j.ev)},
 			"%s of an idempotent producer is in %s twice, at offsets %d and %d", recordName(o.id), p.name, o.first, offset)
 	case o.copies > attempts:

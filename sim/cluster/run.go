@@ -105,7 +105,7 @@ func (r *run) execute() {
 		b = budget{r.world}
 	}
 	r.inj = faults.Apply(target{r.world, r.log}, r.plan.Faults, b, r.onFault)
-	_ = r.until(clock.Instant(r.plan.For)) && r.settle() && r.drain() && r.dump()
+	_ = r.until(clock.Instant(r.plan.For)) && r.settle() && r.drain() && r.dump() && r.observeUntilSettled(true)
 }
 
 // onFault shows the schedule in the trace.

@@ -45,6 +45,7 @@ type How struct {
 	Idempotent bool
 	InFlight   int16
 	Attempts   int
+	Renumbered bool // the last attempt was under a new producer epoch
 }
 
 // All is acks=all, idempotent, one attempt.
@@ -64,8 +65,8 @@ func (h *H) Send(id history.RecordID, o How) int64 {
 	op := h.NewOp()
 	h.sent[id] = op
 	h.add(history.Event{Kind: history.SendInvoked, Op: op, Record: id, Acks: o.Acks, Idempotent: o.Idempotent, MaxInFlight: o.InFlight})
-	for range o.Attempts {
-		h.add(history.Event{Kind: history.SendAttempt, Op: op})
+	for i := range o.Attempts {
+		h.add(history.Event{Kind: history.SendAttempt, Op: op, Renumbered: o.Renumbered && i == o.Attempts-1})
 	}
 	return op
 }
