@@ -46,6 +46,7 @@ func TestWrongUsageExitsTwoAndSaysWhatWouldBeRight(t *testing.T) {
 		{[]string{"run", "--set", "min.insync.replicas"}, "config=value"},
 		{[]string{"run", "--set", "min.insync.replicas=two"}, "min.insync.replicas"},
 		{[]string{"run", "--set", "no.such.key=1"}, "no.such.key"},
+		{[]string{"run", "--set", "segment.ms=soon"}, "segment.ms"},
 		{[]string{"run", "--jobs", "0"}, "at least one run"},
 		{[]string{"run", "--mutant", "REP-99"}, "REP-01"},
 		{[]string{"replay"}, "takes one argument"},

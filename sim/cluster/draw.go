@@ -7,6 +7,8 @@ import (
 	"trial/client/workload"
 	"trial/clock"
 	"trial/engine"
+	"trial/engine/kafka"
+	"trial/engine/kafka/control/configs"
 	"trial/faults"
 )
 
@@ -177,12 +179,26 @@ func (p *Plan) drawClients(s *engine.Stream) {
 	add(workload.Lister).EveryMs = int(s.Between(100, 1000))
 }
 
+// The configs that topics and brokers call by one name, and that this draws.
+const (
+	minISR          = "min.insync.replicas"
+	uncleanElection = "unclean.leader.election.enable"
+)
+
 // override applies what the caller fixed.
 func (p *Plan) override(o Options) error {
 	for _, kv := range o.Set {
-		p.Set(kv.Key, kv.Value)
+		def := configs.Topic(kv.Key)
+		ofTopics := def != nil && kafka.Validate(map[string]string{kv.Key: kv.Value}) != nil && kv.Key != minISR && kv.Key != uncleanElection
+		if ofTopics { // brokers call it by another name, if at all: the topics get it
+			if err := def.Check(kv.Value); err != nil {
+				return err
+			}
+		} else {
+			p.Set(kv.Key, kv.Value)
+		}
 		for i := range p.Topics { // a setting of the command line beats a drawn topic config
-			if lookup(p.Topics[i].Configs, kv.Key) != "" {
+			if ofTopics || lookup(p.Topics[i].Configs, kv.Key) != "" {
 				p.Topics[i].Configs = set(p.Topics[i].Configs, kv.Key, kv.Value)
 			}
 		}
