@@ -8,6 +8,7 @@ package seeds
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,18 +49,9 @@ func TestCorpus(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := cluster.Verify(p, cluster.RunOptions{})
-			if got := r.First(); !contains(want, got) {
+			if got := r.First(); !slices.Contains(want, got) {
 				t.Errorf("%s\nfirst was %s, want one of %s\nreplay: simrun replay seeds/%s", r.Sentence(), got, strings.Join(want, ", "), f)
 			}
 		})
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -61,10 +61,9 @@ func (j *jsonReport) end(time.Duration) error {
 
 // textReport prints failures as they come and a summary.
 type textReport struct {
-	out   io.Writer
-	bar   *progressbar.ProgressBar
-	opts  cluster.Options
-	seeds int
+	out  io.Writer
+	bar  *progressbar.ProgressBar
+	opts cluster.Options
 
 	results []timed
 }

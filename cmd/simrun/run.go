@@ -134,7 +134,7 @@ func (r *runCommand) reporter(stdout, stderr io.Writer, opts cluster.Options) re
 	if r.json {
 		return &jsonReport{out: stdout}
 	}
-	return &textReport{out: stdout, bar: newBar(stderr, r.seeds), opts: opts, seeds: r.seeds}
+	return &textReport{out: stdout, bar: newBar(stderr, r.seeds), opts: opts}
 }
 
 // reporter hears of every seed, in order, and of the end.
