@@ -6,6 +6,11 @@ type EraEnd struct {
 	Part
 	Epoch  int32
 	Offset int64
+	// Until is, where a later unclean election may have brought back what this one
+	// gave up, the leader epoch of the last such election; else 0. Offset is where
+	// the final log parts from what was before; the leaders of the epochs from Epoch
+	// to before Until may have led a log that ended lower.
+	Until int32
 	// FromSeq is the history event before which it cannot have happened.
 	FromSeq int64
 	// Ranges are the offsets whose loss is excused, sorted; nil excuses everything
@@ -17,6 +22,10 @@ type EraEnd struct {
 
 // Range is a span of offsets [From, To).
 type Range struct{ From, To int64 }
+
+// Interim reports whether what a leader of the given epoch said may speak of a
+// log that neither the era before nor the final log shows.
+func (c *EraEnd) Interim(epoch int32) bool { return c.Epoch <= epoch && epoch < c.Until }
 
 // Covers reports whether the loss of offset o is excused.
 func (c *EraEnd) Covers(o int64) bool {

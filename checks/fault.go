@@ -53,6 +53,13 @@ type FaultEvent struct {
 	Lost []FileLoss
 }
 
+// LateRequest is a frame of a client that a broker's process was handed after the
+// client had given up the connection, because the process hung meanwhile.
+type LateRequest struct {
+	Seq    int64 // number of history events before it
+	Client int32 // node
+}
+
 // FileLoss is one file that a power failure or a corruption changed.
 type FileLoss struct {
 	Volume int32

@@ -102,7 +102,10 @@ func (p *Producer) recycle(b *batch) {
 
 // settleQueues moves partitions on whose numbers are settled: it starts a new
 // producer epoch where one is needed, once nothing of the partition is on the
-// wire any more, since an answer under way may still tell what the broker has.
+// wire any more, since an answer under way may still tell what the broker has. A
+// batch in front of the hole whose outcome is unknown is sent again first, under
+// its old number: under a new one the broker could not tell that it has it. (The
+// Java client numbers all of them anew.)
 func (p *Producer) settleQueues() {
 	if !p.cfg.EnableIdempotence {
 		return
@@ -114,7 +117,7 @@ func (p *Producer) settleQueues() {
 		if _, some := q.outstanding(); !some {
 			q.seq.settle()
 		}
-		if !q.seq.rewrite {
+		if !q.seq.rewrite || len(q.waiting) > 0 && q.seq.inDoubt(q.waiting[0]) {
 			continue
 		}
 		if q.seq.pid == p.pid && q.seq.epoch == p.epoch && p.pid >= 0 {
@@ -195,7 +198,7 @@ func (p *Producer) leaderMoved(q *sendQueue, b *batch) bool {
 func (p *Producer) mayNumber(q *sendQueue, b *batch) bool {
 	s := &q.seq
 	if s.rewrite {
-		return false
+		return len(q.wire) == 0 && s.inDoubt(b)
 	}
 	if b.sequenced {
 		return q.first(b) // sent again one by one, in order

@@ -22,8 +22,9 @@ type batch struct {
 	epoch      int16
 	seq        int32
 	ord        int64 // counts the numbered batches of its partition
-	refused    bool  // the broker said last that it does not have it
-	renumbered bool
+	refused    bool  // by what a broker said of its number, it is not there
+	renumbered bool  // sent again under a new producer epoch while its outcome was unknown
+	disputed   bool  // the same, though the broker had said last that it does not have it
 }
 
 func (b *batch) lastSeq() int32 { return record.AddSequence(b.seq, int32(b.b.Count())-1) }

@@ -50,6 +50,17 @@ type Result struct {
 	Renumbered bool
 }
 
+// Attempt says what is special about one attempt to send a message.
+type Attempt struct {
+	// Renumbered: it was sent under a new producer epoch when nobody had said what
+	// became of an earlier attempt.
+	Renumbered bool
+	// Disputed: it was sent under a new producer epoch when an earlier attempt was
+	// unanswered, but a later one had been refused: the broker did not have it then.
+	// The earlier one may still lie in the buffers of a broker that hangs.
+	Disputed bool
+}
+
 func (m *Message) headers() []record.Header {
 	if len(m.Headers) == 0 {
 		return nil

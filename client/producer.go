@@ -206,7 +206,7 @@ func (p *Producer) completeBatch(q *sendQueue, b *batch, outcome history.Outcome
 	b.msgs, b.done = b.msgs[len(b.msgs):], true
 	r := Result{
 		Outcome: outcome, Offset: -1, TopicID: q.id, Partition: q.partition,
-		Err: err, Code: codeOf(err), Attempts: b.attempts, Renumbered: b.renumbered,
+		Err: err, Code: codeOf(err), Attempts: b.attempts, Renumbered: b.renumbered || b.disputed,
 	}
 	for i, m := range msgs {
 		if base >= 0 {

@@ -38,8 +38,8 @@ type ProducerConfig struct {
 	// later one could overtake. The Java client does not do this.
 	FirstBatchAlone bool
 	// OnAttempt, if set, is called for every message of a request when it is
-	// handed to the network; renumbered as in Result.
-	OnAttempt func(m *Message, renumbered bool)
+	// handed to the network.
+	OnAttempt func(m *Message, a Attempt)
 	// OnSpace, if set, is called when buffer memory was freed after Send had
 	// returned ErrBufferFull.
 	OnSpace func()

@@ -34,13 +34,13 @@ type produceRun struct {
 
 func startProducer(w *world, cfg client.ProducerConfig) *produceRun {
 	r := &produceRun{w: w, h: w.host(101, 1)}
-	cfg.OnAttempt = func(m *client.Message, renumbered bool) {
+	cfg.OnAttempt = func(m *client.Message, a client.Attempt) {
 		if len(r.msgs) == 0 {
 			return // messages that the test itself made
 		}
 		s := r.msgs[m.Tag]
 		s.attempts++
-		s.renumber = s.renumber || renumbered
+		s.renumber = s.renumber || a.Renumbered
 	}
 	r.h.do(func() {
 		p, err := client.NewProducer(r.h, cfg)

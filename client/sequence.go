@@ -102,8 +102,9 @@ func (s *sequence) restart(pid int64, epoch int16, batches []*batch) (unknown in
 		if !b.sequenced {
 			break
 		}
-		if b.unknown && !b.refused {
-			b.renumbered = true
+		if b.unknown {
+			b.renumbered = b.renumbered || !b.refused
+			b.disputed = b.disputed || b.refused
 			unknown++
 		}
 		b.number(pid, epoch, s.next)
@@ -112,10 +113,21 @@ func (s *sequence) restart(pid int64, epoch int16, batches []*batch) (unknown in
 	return unknown
 }
 
-// answered keeps what one attempt's answer says about the batch.
-func (b *batch) answered(outcome history.Outcome) {
-	b.refused = outcome == history.Fail
-	if outcome == history.Info {
-		b.unknown = true
+// inDoubt reports whether b may be in the log and can still be asked about: it is
+// the next one by its number, so that a broker takes it or knows it, but does not
+// take offence at it.
+func (s *sequence) inDoubt(b *batch) bool {
+	return b.sequenced && b.unknown && !b.refused && b.pid == s.pid && b.epoch == s.epoch && s.isNext(b.seq)
+}
+
+// answered keeps what one attempt's answer says about the batch. Only an answer
+// about its number says that it is not there; any other refusal (too few in-sync
+// replicas) says nothing about the attempts before.
+func (b *batch) answered(code int16, outcome history.Outcome) {
+	switch {
+	case code == codeOutOfOrderSequence || code == codeUnknownProducerID:
+		b.refused = true
+	case outcome == history.Info:
+		b.refused, b.unknown = false, true
 	}
 }

@@ -86,14 +86,14 @@ func TestRestartNumbersFromZeroAndMarksUnknownOutcomes(t *testing.T) {
 	a.unknown, a.refused = true, true // the broker said last that it lacks it
 	b.unknown = true
 	s := sequence{pid: 1, next: 35, lastAcked: 29, unresolved: -1, rewrite: true}
-	if n := s.restart(1, 1, []*batch{a, b, fresh}); n != 1 {
-		t.Fatalf("%d batches with unknown outcome, want 1", n)
+	if n := s.restart(1, 1, []*batch{a, b, fresh}); n != 2 {
+		t.Fatalf("%d batches with unknown outcome, want 2", n)
 	}
 	if a.seq != 0 || b.seq != 2 || s.next != 5 || a.epoch != 1 || b.epoch != 1 || fresh.sequenced {
 		t.Fatalf("numbered %d, %d, next %d", a.seq, b.seq, s.next)
 	}
-	if a.renumbered || !b.renumbered {
-		t.Fatal("only the batch whose outcome is unknown may be there twice")
+	if a.renumbered || !a.disputed || !b.renumbered || b.disputed {
+		t.Fatal("the broker disputes to have the first batch, of the second it said nothing")
 	}
 	if got := b.b.Batch(); got.BaseSequence() != 2 || got.ProducerEpoch() != 1 || got.Check() != nil {
 		t.Fatal("the batch does not carry its new number")

@@ -120,7 +120,7 @@ func (p *Producer) observe(pc *produceCall) {
 	}
 	for _, b := range pc.batches {
 		for _, m := range b.msgs {
-			p.cfg.OnAttempt(m, b.renumbered)
+			p.cfg.OnAttempt(m, Attempt{Renumbered: b.renumbered, Disputed: b.disputed})
 		}
 	}
 }
@@ -195,7 +195,7 @@ func findAnswer(resp *kmsg.ProduceResponse, q *sendQueue) answer {
 // onAnswer completes a batch or sees to it that it is sent again.
 func (p *Producer) onAnswer(q *sendQueue, b *batch, a answer) {
 	outcome := produceOutcome(a.code, b.attempts == 1)
-	b.answered(outcome)
+	b.answered(a.code, outcome)
 	if staleMetadata(a.code) && !p.c.hint(p.c.topic(q.topic.name), q.partition, a.leader, a.epochOf) {
 		p.c.meta.request()
 	}

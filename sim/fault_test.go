@@ -3,6 +3,7 @@ package sim_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -374,5 +375,31 @@ func TestEchoPlaysItsNumberOfPings(t *testing.T) {
 	}
 	if _, more := w.NextAt(); more {
 		t.Error("the clients are done, but something goes on")
+	}
+}
+
+// A process that hangs gets afterwards what the system has taken for it, also from
+// senders that are gone by then.
+func TestRequestsOfClosedConnectionsComeLate(t *testing.T) {
+	for _, gone := range []bool{false, true} {
+		var late []string
+		opt := sim.Options{Seed: 3, OnLate: func(_ clock.Instant, node, from engine.NodeID) { late = append(late, fmt.Sprint(from, ">", node)) }}
+		w, _ := echoes(2, opt)
+		w.RunUntil(at(clock.Second))
+		w.Pause(2)
+		w.RunUntil(w.Now().Add(100 * clock.Millisecond))
+		if gone {
+			w.Kill(1)
+		}
+		w.RunUntil(w.Now().Add(100 * clock.Millisecond))
+		w.Resume(2)
+		w.RunUntil(w.Now().Add(clock.Second))
+		want := ""
+		if gone {
+			want = "1>2"
+		}
+		if got := strings.Join(slices.Compact(late), " "); got != want {
+			t.Errorf("sender gone %v: late frames %q, want %q", gone, got, want)
+		}
 	}
 }

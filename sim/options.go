@@ -36,6 +36,9 @@ type Options struct {
 	OnFact func(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact)
 	// OnLog gets what programs log, formatted.
 	OnLog func(at clock.Instant, node engine.NodeID, level engine.Level, line string)
+	// OnLate is told that a node got a frame from a node that had already ended the
+	// connection.
+	OnLate func(at clock.Instant, node, from engine.NodeID)
 	// OnExit is told that a program ended by Host.Exit. It may call faults.
 	OnExit func(node engine.NodeID, inc engine.Incarnation, err error)
 }

@@ -125,6 +125,9 @@ func (p *proc) deliverEnd(e *simnet.End) bool {
 		size := len(ev.Buf.B)
 		n.serve(size)
 		w.note(n.id, kindFrame, uint64(e.ID), uint64(size), 0, checksum(ev.Buf.B))
+		if w.opt.OnLate != nil && e.PeerGone() {
+			w.opt.OnLate(w.Now(), n.id, e.PeerID())
+		}
 		e.Handler.Frame(e.ID, ev.Buf)
 	case simnet.Accepted:
 		n.serve(0)

@@ -100,6 +100,9 @@ type Event struct {
 	// Renumbered, on a SendAttempt: the record is sent under a new producer epoch
 	// while the outcome of an earlier attempt is unknown, so it may be there twice.
 	Renumbered bool
+	// Disputed, on a SendAttempt: the same, but a later attempt had been refused, so
+	// that only a request that arrived late can make it twice.
+	Disputed bool
 }
 
 // History is the list. The zero History is ready.

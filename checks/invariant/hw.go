@@ -139,7 +139,8 @@ func (j *Judge) onFetched(n int, f *view.FollowerFetched) {
 		if e < 0 {
 			e = j.nodes[m].epoch
 		}
-		p.rep(m).admitted = e
+		// A leader that hung may count a fetch of an incarnation before.
+		p.rep(m).admitted = max(p.rep(m).admitted, e)
 	}
 }
 

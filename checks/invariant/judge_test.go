@@ -375,6 +375,18 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 			w.isr(2, 2, 2)
 			w.lead(2, 2)
 		}},
+		{name: "W9 a leader that hung counts a fetch of the incarnation before", tell: func(w *world) {
+			w.replicated(1, 0, 2, 3)
+			w.OnPower(w.at, 2, loss(w, 2, 1))
+			w.reopen(2, false)
+			w.isr(3, 1, 3)
+			w.lead(3, 1)
+			w.broker(2, 60, true, false)
+			w.broker(2, 60, false, false)
+			w.fetched(3, 1, 2)
+			w.fact(1, view.FollowerFetched{TP: tp, LeaderEpoch: 0, AskedEpoch: 0, Follower: 2, BrokerEpoch: 2, Offset: 1})
+			w.isr(3, 1, 3, 2)
+		}},
 		{name: "W9 W10 it is let into the ISR before it has caught up", want: []string{"W10", "W9"}, tell: func(w *world) {
 			w.replicated(1, 0, 2, 3)
 			w.OnPower(w.at, 2, loss(w, 2, 0))

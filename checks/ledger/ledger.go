@@ -38,6 +38,7 @@ type loss struct {
 	dir     string
 	at      clock.Instant
 	seq     int64
+	decided int64 // the metadata log's committed end at that time
 	batches []lostBatch
 	corrupt bool
 }
@@ -68,39 +69,77 @@ func (l *Ledger) OnFault(e *checks.FaultEvent, d checks.Disk) {
 	if e.Kind != checks.PowerFail && e.Kind != checks.Corrupt {
 		return
 	}
-	for i := range e.Lost {
-		dir, base, ok := bytes.SplitPath(e.Lost[i].Path)
-		if !ok || dir == bytes.MetadataDir {
-			continue
-		}
-		batches := lostBatches(base, &e.Lost[i])
+	decided := int64(-1)
+	for _, dir := range damaged(e) {
+		batches := lostBatches(e, d, dir)
 		if len(batches) == 0 {
 			continue
 		}
-		x := loss{node: e.Node, dir: dir, at: e.At, seq: e.Seq, batches: batches, corrupt: e.Kind == checks.Corrupt}
+		if decided < 0 {
+			decided = committedEnd(d, l.cfg.Voters)
+		}
+		x := loss{node: e.Node, dir: dir, at: e.At, seq: e.Seq, decided: decided, batches: batches, corrupt: e.Kind == checks.Corrupt}
 		l.holders(&x, d)
 		l.losses = append(l.losses, x)
 	}
 }
 
-// lostBatches lists the batches of a segment that could be read before an event
-// and cannot be read after it.
-func lostBatches(base int64, f *checks.FileLoss) []lostBatch {
-	before := bytes.DecodeLog([]bytes.Segment{{Base: base, Data: f.Before}}).Batches
-	var after []bytes.Batch
-	if !f.Gone {
-		after = bytes.DecodeLog([]bytes.Segment{{Base: base, Data: f.After}}).Batches
+// damaged lists the partitions' directories in which files were changed.
+func damaged(e *checks.FaultEvent) []string {
+	var dirs []string
+	for i := range e.Lost {
+		if dir, _, ok := bytes.SplitPath(e.Lost[i].Path); ok && dir != bytes.MetadataDir {
+			dirs = append(dirs, dir)
+		}
 	}
-	var lost []lostBatch
-	for i := range before {
-		if i < len(after) && len(lost) == 0 && before[i].Same(&after[i]) {
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// lostBatches lists the batches of a log that could be read before an event and
+// are not in its longest valid prefix after it: behind the first damage, whole
+// segments that came through intact are lost, too.
+func lostBatches(e *checks.FaultEvent, d checks.Disk, dir string) []lostBatch {
+	left := bytes.Segments(d, e.Node, dir)
+	was := slices.Clone(left)
+	for i := range e.Lost {
+		f := &e.Lost[i]
+		at, base, ok := bytes.SplitPath(f.Path)
+		if !ok || at != dir {
 			continue
 		}
-		b := before[i]
+		k, found := slices.BinarySearchFunc(was, base, func(s bytes.Segment, base int64) int { return cmp.Compare(s.Base, base) })
+		if !found {
+			was = slices.Insert(was, k, bytes.Segment{Base: base, Path: f.Path})
+		}
+		was[k].Data = f.Before
+	}
+	before, after := bytes.DecodeLog(was).Batches, bytes.DecodeLog(left).Batches
+	same := 0
+	for same < len(before) && same < len(after) && before[same].Same(&after[same]) {
+		same++
+	}
+	var lost []lostBatch
+	for _, b := range before[same:] {
 		b.RecordsEncoded = nil // the bytes are the simulator's
 		lost = append(lost, lostBatch{Batch: b})
 	}
 	return lost
+}
+
+// committedEnd is the end of the metadata log that a majority of the voters has:
+// what a broker lacks, the controller learns of in records behind it.
+func committedEnd(d checks.Disk, voters []int32) int64 {
+	if d == nil || len(voters) == 0 {
+		return 0
+	}
+	ends := make([]int64, 0, len(voters))
+	for _, n := range voters {
+		log := bytes.DecodeLog(bytes.Segments(d, n, bytes.MetadataDir))
+		ends = append(ends, log.End(0))
+	}
+	slices.Sort(ends)
+	return ends[(len(ends)-1)/2]
 }
 
 // holders finds out who had each lost batch: the loser, every broker whose disk
@@ -187,6 +226,7 @@ func (l *Ledger) Settle(d checks.Disk) *Book {
 		log := finalLog(d, p)
 		l.unclean(b, p, topic, log)
 		l.lastStanding(b, p, topic, log)
+		b.interim(p.Key)
 	}
 	slices.SortStableFunc(b.Entries, func(x, y Entry) int {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Epoch, y.Epoch))
@@ -247,6 +287,22 @@ func (l *Ledger) unclean(b *Book, p *Partition, topic checks.Topic, log []bytes.
 	}
 }
 
+// interim marks the ends of eras of a partition after which an unclean election
+// may have brought back an older lineage.
+func (b *Book) interim(key checks.Part) {
+	last := int32(0)
+	for i := range b.Entries {
+		if e := &b.Entries[i]; e.Part == key && e.Case == "D" {
+			last = max(last, e.Epoch)
+		}
+	}
+	for i := range b.Entries {
+		if e := &b.Entries[i]; e.Part == key && e.Epoch < last {
+			e.Until = last
+		}
+	}
+}
+
 func (l *Ledger) firstFault() (seq int64, any bool) {
 	for i := range l.faults {
 		if k := l.faults[i].Kind; k != checks.HealAll && k != checks.Restart {
@@ -274,7 +330,7 @@ func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []b
 		for k := range x.batches {
 			newest = max(newest, x.batches[k].LeaderEpoch)
 		}
-		c := l.ledAgain(p, x.node, newest)
+		c := l.ledAgain(p, x, newest)
 		if c == nil {
 			continue
 		}
@@ -297,10 +353,11 @@ func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []b
 }
 
 // ledAgain finds the election that made the loser lead without what it lost.
-func (l *Ledger) ledAgain(p *Partition, node, newest int32) *Change {
+func (l *Ledger) ledAgain(p *Partition, x *loss, newest int32) *Change {
+	node := x.node
 	for i := range p.Changes {
 		c := &p.Changes[i]
-		if c.Leader != node || c.LeaderEpoch <= newest || !c.Elected {
+		if c.Leader != node || c.LeaderEpoch <= newest || !c.Elected || c.Offset < x.decided {
 			continue
 		}
 		if l.cfg.ELR && c.LastKnown || !l.cfg.ELR && !c.Unclean && len(c.ISR) == 1 && c.ISR[0] == node {

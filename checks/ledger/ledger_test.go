@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -26,7 +27,7 @@ type life struct {
 
 func newLife(topic checks.Topic) *life {
 	topic.Name, topic.Replication = "t", 3
-	w := &life{cfg: checks.Config{Brokers: []int32{1, 2, 3}, Topics: []checks.Topic{topic}}, disk: bytestest.Disk{}}
+	w := &life{cfg: checks.Config{Brokers: []int32{1, 2, 3}, Voters: []int32{1, 2, 3}, Topics: []checks.Topic{topic}}, disk: bytestest.Disk{}}
 	w.log = New(w.cfg)
 	w.records(bytestest.RegisterBroker(1, 1, false), bytestest.RegisterBroker(2, 2, false), bytestest.RegisterBroker(3, 3, false))
 	w.records(bytestest.Topic("t", id), bytestest.Partition(id, 0, []int32{1, 2, 3}, []int32{1, 2, 3}, 1, 0))
@@ -60,6 +61,20 @@ func (w *life) power(n int32, from int64) {
 	}
 	w.disk[n][bytestest.Path("t-0")] = after
 	w.fault(checks.FaultEvent{Kind: checks.PowerFail, Node: n, Lost: []checks.FileLoss{{Path: bytestest.Path("t-0"), Before: before, After: after}}})
+}
+
+// roll begins a second segment with a record in the logs of the nodes.
+func (w *life) roll(offset int64, epoch int32, nodes ...int32) {
+	for _, n := range nodes {
+		w.disk[n][fmt.Sprintf("t-0/%020d.log", offset)] = bytestest.Batch(offset, epoch, []byte{byte(offset)})
+	}
+}
+
+// decide writes the metadata log to all disks.
+func (w *life) decide() {
+	for n := int32(1); n <= 3; n++ {
+		w.disk.Put(n, bytes.MetadataDir, w.meta...)
+	}
 }
 
 func (w *life) fault(e checks.FaultEvent) {
@@ -99,7 +114,7 @@ func TestLedgerCases(t *testing.T) {
 			w.append(1, 2, 2, 3)
 		}},
 		{name: "D twice: the second election brings back what the first gave up", topic: unclean,
-			want: []string{"D from 0 in 2: all", "D from 0 in 4: all"}, live: func(w *life) {
+			want: []string{"D from 0 in 2 until 4: all", "D from 0 in 4: all"}, live: func(w *life) {
 				w.append(0, 0, 3)
 				w.append(1, 0, 3)
 				w.leads(-2, 3)
@@ -151,6 +166,36 @@ func TestLedgerCases(t *testing.T) {
 			w.leads(-1, 1)
 			w.leads(1, 1)
 			w.append(1, 2, 1)
+		}},
+		{name: "C1 a whole segment lies behind the damage", topic: checks.Topic{MinISR: 2}, want: []string{"C1 from 1 in 2: [1,4)"}, live: func(w *life) {
+			w.append(0, 0, 1, 2, 3)
+			w.append(1, 0, 1, 2)
+			w.append(2, 0, 1, 2)
+			w.roll(3, 0, 1, 2)
+			w.leads(-2, 1)
+			w.power(1, 1)
+			w.leads(-1, 1)
+			w.leads(1, 1)
+			delete(w.disk[1], "t-0/00000000000000000003.log") // recovery
+			w.append(1, 2, 1)
+		}},
+		{name: "C1 it led before it lost them, and again after", topic: checks.Topic{MinISR: 2}, want: []string{"C1 from 1 in 3: [1,2)"}, live: func(w *life) {
+			w.append(0, 0, 1, 2, 3)
+			w.append(1, 0, 1, 2)
+			w.leads(1, 1) // leader epoch 1, in which nothing was written
+			w.decide()
+			w.power(1, 1)
+			w.leads(-1, 1)
+			w.leads(1, 1)
+			w.append(1, 3, 1)
+		}},
+		{name: "C1 neighbour: it led before it lost them, and never again", topic: checks.Topic{MinISR: 2}, live: func(w *life) {
+			w.append(0, 0, 1, 2, 3)
+			w.append(1, 0, 1, 2)
+			w.leads(1, 1)
+			w.decide()
+			w.power(1, 1)
+			w.leads(-1, 1)
 		}},
 		{name: "C1 neighbour: only one replica ever had it", topic: checks.Topic{MinISR: 2}, live: func(w *life) {
 			w.append(0, 0, 1, 2, 3)
@@ -258,7 +303,11 @@ func TestLedgerCases(t *testing.T) {
 }
 
 func brief(e *checks.EraEnd) string {
-	s := e.Case + " from " + itoa(e.Offset) + " in " + itoa(int64(e.Epoch)) + ":"
+	s := e.Case + " from " + itoa(e.Offset) + " in " + itoa(int64(e.Epoch))
+	if e.Until > 0 {
+		s += " until " + itoa(int64(e.Until))
+	}
+	s += ":"
 	if e.Ranges == nil {
 		return s + " all"
 	}

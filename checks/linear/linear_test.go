@@ -116,6 +116,21 @@ func TestJudgeAndSearchSpeakAndTheirNeighboursAreSilent(t *testing.T) {
 			h.Latest(1, 5)
 			h.Dump(At(c, 5))
 		}},
+		{name: "a log that an older one replaced", ends: []checks.EraEnd{
+			{Part: Part, Epoch: 5, Offset: 2, Until: 7}, {Part: Part, Epoch: 7, Offset: 2},
+		}, tell: func(h *H) {
+			h.Sent(a, All, 0)
+			h.Sent(b, All, 1)
+			h.Latest(0, 5)
+			h.Latest(2, 7)
+			h.Dump(At(a, 1), At(b, 1))
+		}},
+		{name: "nothing replaced the log", bad: true, ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 2}}, tell: func(h *H) {
+			h.Sent(a, All, 0)
+			h.Sent(b, All, 1)
+			h.Latest(0, 5)
+			h.Dump(At(a, 1), At(b, 1))
+		}},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			h := New()

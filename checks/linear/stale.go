@@ -98,10 +98,11 @@ func (p *part) singleEpoch() bool {
 	return p.dumped
 }
 
-// endedBy reports whether an answer speaks of an era that has ended.
+// endedBy reports whether an answer speaks of an era that has ended, or of a log
+// that a later unclean election replaced by an older one.
 func (p *part) endedBy(l list) bool {
 	for i := range p.ends {
-		if c := &p.ends[i]; l.value > c.Offset && l.epoch < c.Epoch {
+		if c := &p.ends[i]; l.value > c.Offset && l.epoch < c.Epoch || c.Interim(l.epoch) {
 			return true
 		}
 	}

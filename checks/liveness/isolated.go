@@ -21,7 +21,14 @@ type Quorum struct {
 	f     checks.Findings
 	v11   *checks.Rule
 	limit clock.Duration
-	told  map[int32]clock.Instant // by node: the isolation that was told
+	seen  map[int32]silence // by node
+}
+
+// silence is one isolation of a voter.
+type silence struct {
+	since clock.Instant
+	from  clock.Instant // since when it ought to notice: it may begin to lead in the middle
+	told  bool
 }
 
 // stepDownSlack is what modelled service times may add to a timer: little.
@@ -30,7 +37,7 @@ const stepDownSlack = 250 * clock.Millisecond
 // NewQuorum returns a judge for a run with these timeouts.
 func NewQuorum(t checks.Timeouts) *Quorum {
 	t = t.WithDefaults()
-	q := &Quorum{limit: t.FetchTimeout + t.FetchTimeout/2 + stepDownSlack, told: map[int32]clock.Instant{}}
+	q := &Quorum{limit: t.FetchTimeout + t.FetchTimeout/2 + stepDownSlack, seen: map[int32]silence{}}
 	q.v11 = q.f.Rule("V11")
 	return q
 }
@@ -41,15 +48,23 @@ func (q *Quorum) Findings() *checks.Findings { return &q.f }
 // Observe judges one look at the isolated voters.
 func (q *Quorum) Observe(at clock.Instant, voters []Isolated) {
 	for _, v := range voters {
-		if at.Sub(v.Since) <= q.limit {
-			continue
+		now := q.seen[v.Node]
+		if now.since != v.Since {
+			now = silence{since: v.Since, from: v.Since}
 		}
-		q.v11.Evaluated++
-		if since, known := q.told[v.Node]; !v.Active || known && since == v.Since {
-			continue
+		if !v.Active {
+			// Votes that it was given before may make it the leader later, when its disk
+			// has written down its own; its patience begins then.
+			now.from = at
 		}
-		q.told[v.Node] = v.Since
-		q.v11.Fail(-1, at, nil, "n%d still acts as the controller, %v after it last could hear a majority of the voters (allowed: %v)",
-			v.Node, at.Sub(v.Since), q.limit)
+		if at.Sub(v.Since) > q.limit {
+			q.v11.Evaluated++
+		}
+		if v.Active && !now.told && at.Sub(now.from) > q.limit {
+			now.told = true
+			q.v11.Fail(-1, at, nil, "n%d still acts as the controller, %v after it last could hear a majority of the voters (allowed: %v)",
+				v.Node, at.Sub(now.from), q.limit)
+		}
+		q.seen[v.Node] = now
 	}
 }

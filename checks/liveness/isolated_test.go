@@ -21,6 +21,8 @@ func TestIsolatedControllerMustStepDown(t *testing.T) {
 		{"heard the others in between", []Isolated{{1, at(1000), true}, {1, at(1000), true}, {1, at(3000), true}, {1, at(3000), true}, {1, at(3000), true}}, 0},
 		{"lingers", []Isolated{{1, at(1000), true}, {1, at(1000), true}, {1, at(1000), true}, {1, at(1000), true}, {1, at(1000), true}}, 1},
 		{"lingers twice", []Isolated{{1, at(0), true}, {1, at(0), true}, {1, at(0), true}, {1, at(500), true}, {1, at(500), true}}, 2},
+		{"votes from before make it the leader in the middle", []Isolated{{1, at(0), false}, {1, at(0), false}, {1, at(0), true}, {1, at(0), true}, {1, at(0), false}}, 0},
+		{"the same, and it lingers", []Isolated{{1, at(0), false}, {1, at(0), true}, {1, at(0), true}, {1, at(0), true}, {1, at(0), true}}, 1},
 	} {
 		q := NewQuorum(times)
 		for i, v := range c.looks {

@@ -85,6 +85,7 @@ type End struct {
 	At      clock.Instant
 	History *history.History
 	Disk    checks.Disk
+	Late    []checks.LateRequest
 	Images  []converge.Image
 	// Quiescent says that the cluster was healed and settled, so that replicas must
 	// be equal.
@@ -110,7 +111,7 @@ func (p *Panel) End(e End) *Report {
 	ends := book.Ends()
 	log := partlog.Judge(partlog.Input{
 		History: e.History, Config: p.cfg, Names: book.Name, Ends: ends, LeaderChanges: book.Metadata.LeaderChanges,
-		Removed: book.Metadata.Removed, Faults: p.ledger.Faults(),
+		Removed: book.Metadata.Removed, Faults: p.ledger.Faults(), Late: e.Late,
 	})
 	in := linear.Input{History: e.History, Name: func(k checks.Part) string { return name(book, k) }, Ends: ends}
 	found := []*checks.Findings{p.white.Findings(), &log.Findings, linear.Judge(in), p.quorum.Findings()}

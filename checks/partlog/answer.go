@@ -132,11 +132,12 @@ func (j *judge) changes(p *part) int {
 func (j *judge) notBack(p *part, e *history.Event, q *query, before []epochMax, what, to string) {
 	floor, by := upTo(before, q.epoch)
 	for i := range p.ends {
-		if c := &p.ends[i]; by < c.Epoch && c.Epoch <= q.epoch {
+		c := &p.ends[i]
+		if by < c.Epoch && c.Epoch <= q.epoch {
 			floor = min(floor, c.Offset)
 		}
 	}
-	if q.value < floor {
+	if q.value < floor && !p.interim(by, q.epoch) {
 		j.r.l8.FailWith(e.Seq, e.At, p.objects(q.value), []string{j.event(q.seq), Describe(e)},
 			"%s of %s went back: %d in leader epoch %d, after %d had been answered%s in leader epoch %d before the query was made",
 			what, p.name, q.value, q.epoch, floor, to, by)
@@ -230,11 +231,22 @@ func (j *judge) secondQuery(q *query) {
 	if q.committed && p.topic.Transactional {
 		return // an open transaction holds the last stable offset back
 	}
-	if floor, by := upTo(p.byEpoch, q.epoch); q.value <= p.clamp(floor, q.answerSeq) {
+	if floor, by := upTo(p.byEpoch, q.epoch); q.value <= p.clamp(floor, q.answerSeq) && !p.interim(by, q.epoch) {
 		j.r.l8.FailWith(q.answerSeq, at, p.objects(floor), events(),
 			"latest offset %d of %s was answered in leader epoch %d, although offset %d (leader epoch %d) had been acknowledged with acks=all before the query was made",
 			q.value, p.name, q.epoch, floor, by)
 	}
+}
+
+// interim reports whether an answer of a leader epoch speaks of a log that a later
+// unclean election replaced by an older one, which had offsets of epoch by.
+func (p *part) interim(by, epoch int32) bool {
+	for i := range p.ends {
+		if c := &p.ends[i]; by < c.Epoch && c.Interim(epoch) {
+			return true
+		}
+	}
+	return false
 }
 
 // tally counts outcomes that the configuration permits.

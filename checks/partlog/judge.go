@@ -35,6 +35,9 @@ type Input struct {
 	// Removed tells that the metadata log shows the deletion of the topic (case R).
 	Removed func(history.TopicID) bool
 	Faults  []checks.FaultEvent
+	// Late are the requests that reached a broker after the client had given up the
+	// connection, in order.
+	Late []checks.LateRequest
 }
 
 // Result is what the judge says.
@@ -78,7 +81,12 @@ type op struct {
 	// renumbered: sent again under a new producer epoch while an earlier attempt had
 	// no known outcome, so that the broker cannot tell the copies apart (case H).
 	renumbered bool
-	serial     bool // one request in flight
+	// disputed: the same, but a later attempt had been refused. The broker did not
+	// have the record then, unless it forgot; late says that it may have got it since.
+	disputed bool
+	late     bool
+	client   int32
+	serial   bool // one request in flight
 }
 
 // slot is what is known of one offset in the current era.
@@ -250,6 +258,7 @@ func (j *judge) on(e *history.Event) {
 		if o := j.op(e.Op); o != nil && o.attempts < 1<<15 {
 			o.attempts++
 			o.renumbered = o.renumbered || e.Renumbered
+			o.disputed = o.disputed || e.Disputed
 		}
 	case history.SendDone:
 		j.onDone(e)

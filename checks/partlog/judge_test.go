@@ -34,13 +34,14 @@ type story struct {
 	chg   int // leader changes
 	fault checks.FaultKind
 	topic checks.Topic
+	late  []checks.LateRequest
 }
 
 func run(t *testing.T, s story) {
 	t.Run(s.name, func(t *testing.T) {
 		h := New()
 		s.tell(h)
-		in := Input{History: &h.History, Ends: s.ends, LeaderChanges: func(checks.Part) int { return s.chg }}
+		in := Input{History: &h.History, Ends: s.ends, LeaderChanges: func(checks.Part) int { return s.chg }, Late: s.late}
 		in.Config.Default = s.topic
 		if s.fault != 0 {
 			in.Faults = []checks.FaultEvent{{Kind: s.fault, Node: 1}}
@@ -80,6 +81,32 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 		{name: "L2 silent: sent again under a new producer epoch after an unknown outcome", tell: func(h *H) {
 			o := All
 			o.Attempts, o.Renumbered = 2, true
+			h.Sent(a, o, 1)
+			h.Dump(At(a, 0), At(a, 0))
+		}},
+		{name: "L2 disputed: sent again under a new producer epoch although a retry had been refused", want: []string{"L2"},
+			late: []checks.LateRequest{{Seq: 2, Client: 7}}, tell: func(h *H) { // somebody else's
+				o := All
+				o.Attempts, o.Disputed = 2, true
+				h.Sent(a, o, 1)
+				h.Dump(At(a, 0), At(a, 0))
+			}},
+		{name: "L2 disputed, and a request came late, but before the record was sent", want: []string{"L2"},
+			late: []checks.LateRequest{{Seq: 0}}, tell: func(h *H) {
+				o := All
+				o.Attempts, o.Disputed = 2, true
+				h.Sent(a, o, 1)
+				h.Dump(At(a, 0), At(a, 0))
+			}},
+		{name: "L2 silent: disputed, and a hanging broker got a request that had been given up", late: []checks.LateRequest{{Seq: 2}}, tell: func(h *H) {
+			o := All
+			o.Attempts, o.Disputed = 2, true
+			h.Sent(a, o, 1)
+			h.Dump(At(a, 0), At(a, 0))
+		}},
+		{name: "L2 retried under the same numbers, and a request came late", want: []string{"L2"}, late: []checks.LateRequest{{Seq: 2}}, tell: func(h *H) {
+			o := All
+			o.Attempts = 2
 			h.Sent(a, o, 1)
 			h.Dump(At(a, 0), At(a, 0))
 		}},
@@ -392,6 +419,9 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 // An era ends at offset 1 when leader epoch 5 begins.
 var ended = []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Case: "D"}}
 
+// Two unclean elections: the leader of epoch 5 lacks what that of epoch 7 has.
+var passing = []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 2, Until: 7, Case: "D"}, {Part: Part, Epoch: 7, Offset: 2, Case: "D"}}
+
 func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 	old := func(h *H) {
 		h.Sent(a, All, 0)
@@ -468,6 +498,26 @@ func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 			h.Sent(x, All, 2)
 			h.Deliver(2, 2, x, 5)
 			h.Dump(At(a, 0), At(a, 5), At(x, 5))
+		}},
+		{name: "answers of a leader whose log was replaced by an older, longer one", ends: passing, chg: 2, fault: checks.Kill, tell: func(h *H) {
+			old(h)
+			h.Latest(2, 1)
+			h.Latest(0, 5) // its log is shorter than what the final log shows
+			h.Latest(2, 7)
+			h.Dump(At(a, 1), At(b, 1))
+		}},
+		{name: "but not those of the leader after it", ends: passing, chg: 2, fault: checks.Kill, want: []string{"L8"}, tell: func(h *H) {
+			old(h)
+			h.Latest(2, 1)
+			h.Latest(0, 5)
+			h.Latest(1, 7)
+			h.Dump(At(a, 1), At(b, 1))
+		}},
+		{name: "nor those of the leader in between among each other", ends: passing, chg: 2, fault: checks.Kill, want: []string{"L8"}, tell: func(h *H) {
+			old(h)
+			h.Latest(1, 5)
+			h.Latest(0, 5)
+			h.Dump(At(a, 1), At(b, 1))
 		}},
 		{name: "only the ranges are excused", chg: 1, fault: checks.Kill, want: []string{"L3", "L7"},
 			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Case: "C1", Ranges: []checks.Range{{From: 1, To: 2}}}},

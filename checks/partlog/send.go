@@ -12,7 +12,7 @@ func (j *judge) onInvoked(e *history.Event) {
 	pos := int32(len(j.ops))
 	j.ops = append(j.ops, op{
 		id: e.Record, inv: e.Seq, comp: -1, floor: p.maxAcked, floor1: -1, acked: -1, first: -1, part: pi,
-		acks: e.Acks, idem: e.Idempotent, serial: e.MaxInFlight == 1,
+		client: e.Client, acks: e.Acks, idem: e.Idempotent, serial: e.MaxInFlight == 1,
 	})
 	j.opOf = put32(j.opOf, e.Op, pos)
 	in := int(e.Record.Instance())
@@ -148,7 +148,7 @@ func (j *judge) count(p *part, o *op, offset int64) {
 	}
 	attempts := max(o.attempts, 1)
 	switch {
-	case o.idem && !((p.stateCut(o) || o.renumbered) && o.copies <= attempts):
+	case o.idem && !((p.stateCut(o) || o.renumbered || o.disputed && j.cameLate(o)) && o.copies <= attempts):
 		j.r.l2.FailWith(j.seq, j.ev.At, p.objects(offset), []string{j.event(o.inv), j.firstSight(p, o.first, 0), Describe(j.ev)},
 			"%s of an idempotent producer is in %s twice, at offsets %d and %d", recordName(o.id), p.name, o.first, offset)
 	case o.copies > attempts:
@@ -165,6 +165,18 @@ func (j *judge) count(p *part, o *op, offset int64) {
 func (p *part) stateCut(o *op) bool {
 	for i := range p.ends {
 		if o.inv < p.ends[i].seen {
+			return true
+		}
+	}
+	return false
+}
+
+// cameLate reports whether a request of the client reached a broker after the
+// client had given up the connection, while the record was under way: a hanging
+// broker may have appended the record after it had refused the retry (case H).
+func (j *judge) cameLate(o *op) bool {
+	for _, l := range j.in.Late {
+		if l.Client == o.client && l.Seq > o.inv && (o.comp < 0 || l.Seq <= o.comp) {
 			return true
 		}
 	}

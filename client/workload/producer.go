@@ -38,8 +38,8 @@ func (w *producer) boot() error {
 	}
 	cfg.FirstBatchAlone = w.cfg.FirstTogether == 0
 	cfg.Mutant = w.run.Mutant
-	cfg.OnAttempt = func(m *client.Message, renumbered bool) {
-		w.add(history.Event{Kind: history.SendAttempt, Op: m.Tag, Renumbered: renumbered})
+	cfg.OnAttempt = func(m *client.Message, a client.Attempt) {
+		w.add(history.Event{Kind: history.SendAttempt, Op: m.Tag, Renumbered: a.Renumbered, Disputed: a.Disputed})
 	}
 	p, err := client.NewProducer(w.h, cfg)
 	if err != nil {

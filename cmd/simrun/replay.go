@@ -95,6 +95,12 @@ func describe(w io.Writer, r cluster.Result) error {
 	fmt.Fprintf(w, "\nhash %s, %s events, %v virtual\n", cluster.SeedString(r.Hash), group(r.Events), r.Virtual)
 	fmt.Fprintf(w, "%s records acknowledged, %s delivered, %d lost and %d duplicated within what the configuration allows\n",
 		group(r.Acked), group(r.Delivered), r.Lost, r.Duplicated)
+	for _, l := range r.Losses {
+		fmt.Fprintf(w, "    %d lost, case %s: %s\n", l.Lost, l.Case, l.Sentence)
+	}
+	for _, l := range r.Ledger {
+		fmt.Fprintf(w, "    ledger, %s\n", l)
+	}
 	for _, v := range r.Violations {
 		fmt.Fprintf(w, "%s at %v: %s\n", v.Rule, v.At, v.Reason)
 		for _, e := range v.Events {

@@ -62,6 +62,12 @@ func (e *End) Peer() string { return e.peer.m.name }
 // PeerID is the node at the other end.
 func (e *End) PeerID() engine.NodeID { return e.peer.m.id }
 
+// PeerGone reports whether the other end has ended the connection, whatever has
+// arrived here of that.
+func (e *End) PeerGone() bool {
+	return e.peer.state == stateClosing || e.peer.state == stateFailing || e.peer.state == stateDead
+}
+
 // Machine is where the end is.
 func (e *End) Machine() *Machine { return e.m }
 

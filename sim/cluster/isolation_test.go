@@ -12,7 +12,7 @@ import (
 func TestIsolationFollowsTheLinks(t *testing.T) {
 	w := &world{plan: &Plan{Brokers: 5}, nesting: nesting{}}
 	w.World = newWorld(&Plan{Brokers: 5, Topics: []Topic{{Name: "t", Partitions: 1, Replicas: 3}}, Net: Net{BytesPerMs: 1000, TCPTimeout: clock.Second}, Disk: Disk{BytesPerMs: 1000}},
-		RunOptions{}, nil, nil).World
+		RunOptions{}, hooks{}).World
 	w.isolation = newIsolation(w)
 	check := func(what string, isolated ...int) {
 		t.Helper()

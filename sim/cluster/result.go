@@ -41,7 +41,8 @@ type Result struct {
 	Faults     int64 // faults that took effect
 	Skipped    int64 // faults that the budget refused or that found no target
 
-	Losses      []LossLine // the ledger, in words
+	Losses      []LossLine // what was lost, in words
+	Ledger      []string   // what the configuration allows to be lost after these faults, and why
 	Evaluations []checks.Evaluation
 	Probes      []Probe
 	Elections   int64 // leader changes of partitions

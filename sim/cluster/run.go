@@ -47,6 +47,7 @@ type run struct {
 	watch watch
 	inj   *faults.Injector
 	phase string
+	stale []checks.LateRequest
 	late  []clock.Instant // by broker index, after healing: until when it is started again if it fails
 }
 
@@ -56,7 +57,7 @@ func Run(p Plan, o RunOptions) Result {
 		panic("cluster: " + err.Error())
 	}
 	r := &run{o: o, panel: panel.New(p.checkConfig()), phase: "safety phase"}
-	r.world = newWorld(&p, o, r.onFact, r.onExit)
+	r.world = newWorld(&p, o, hooks{r.onFact, r.onExit, r.onLate})
 	r.watch = newWatch(r.world)
 	r.log = &faultLog{w: r.world, emit: func(e checks.FaultEvent) { r.panel.OnFault(&e, disks{r.world}) }}
 	r.execute()
@@ -70,6 +71,13 @@ func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnatio
 	r.tally.fact(f)
 	if r.o.OnFact != nil {
 		r.o.OnFact(at, node, inc, f)
+	}
+}
+
+// onLate: a broker that hung gets what a client has given up.
+func (r *run) onLate(_ clock.Instant, node, from engine.NodeID) {
+	if node < firstClientID && from >= firstClientID {
+		r.stale = append(r.stale, checks.LateRequest{Seq: int64(len(r.history.Events)), Client: int32(from)})
 	}
 }
 
@@ -259,7 +267,7 @@ func (r *run) result() Result {
 	v := r.Violation()
 	whole := v == nil && !r.panel.Broken() && r.o.Until == 0
 	report := r.panel.End(panel.End{
-		At: r.Now(), History: r.history, Disk: disks{r.world}, Images: r.images(), Quiescent: whole && r.panel.Settled() && !r.o.BlackBox,
+		At: r.Now(), History: r.history, Disk: disks{r.world}, Late: r.stale, Images: r.images(), Quiescent: whole && r.panel.Settled() && !r.o.BlackBox,
 		Search: linear.Options{Every: 4}, NoSearch: !whole,
 	})
 	res.Violations, res.Evaluations = report.Violations, report.Evaluations

@@ -71,6 +71,9 @@ func (r *Result) countAcks(h *history.History) {
 
 // account takes over what the configuration allowed.
 func (r *Result) account(report *panel.Report) {
+	for _, e := range report.Ledger.Entries {
+		r.Ledger = append(r.Ledger, e.String())
+	}
 	for _, a := range report.Allowed {
 		switch a.What {
 		case "lost":

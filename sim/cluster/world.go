@@ -47,7 +47,14 @@ type world struct {
 func brokerAddr(id int32) string     { return "n" + itoa32(id) + ":9092" }
 func controllerAddr(id int32) string { return "n" + itoa32(id) + ":9093" }
 
-func newWorld(p *Plan, o RunOptions, onFact func(clock.Instant, engine.NodeID, engine.Incarnation, engine.Fact), onExit func(engine.NodeID, engine.Incarnation, error)) *world {
+// hooks are what a run is told by its world, as in sim.Options.
+type hooks struct {
+	fact func(clock.Instant, engine.NodeID, engine.Incarnation, engine.Fact)
+	exit func(engine.NodeID, engine.Incarnation, error)
+	late func(at clock.Instant, node, from engine.NodeID)
+}
+
+func newWorld(p *Plan, o RunOptions, h hooks) *world {
 	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers), stopped: make([]engine.Incarnation, p.Brokers)}
 	w.held.w = w
 	w.isolation = newIsolation(w)
@@ -59,7 +66,7 @@ func newWorld(p *Plan, o RunOptions, onFact func(clock.Instant, engine.NodeID, e
 	w.clients = &workload.Run{History: w.history, Bootstrap: bootstrap, Mutant: p.Mutant}
 	opt := sim.Options{
 		Seed: p.Seed, Net: p.Net.climate(), Disk: p.Disk.climate(), Limits: p.Net.limits(),
-		Trace: o.Trace, OnLog: o.OnLog, OnFact: onFact, OnExit: onExit,
+		Trace: o.Trace, OnLog: o.OnLog, OnFact: h.fact, OnExit: h.exit, OnLate: h.late,
 	}
 	if p.Buggify {
 		opt.Buggify = sim.Buggify{Active: 25, Rarest: 100}

@@ -46,6 +46,7 @@ type How struct {
 	InFlight   int16
 	Attempts   int
 	Renumbered bool // the last attempt was under a new producer epoch
+	Disputed   bool // the same, after a refusal
 }
 
 // All is acks=all, idempotent, one attempt.
@@ -66,7 +67,7 @@ func (h *H) Send(id history.RecordID, o How) int64 {
 	h.sent[id] = op
 	h.add(history.Event{Kind: history.SendInvoked, Op: op, Record: id, Acks: o.Acks, Idempotent: o.Idempotent, MaxInFlight: o.InFlight})
 	for i := range o.Attempts {
-		h.add(history.Event{Kind: history.SendAttempt, Op: op, Renumbered: o.Renumbered && i == o.Attempts-1})
+		h.add(history.Event{Kind: history.SendAttempt, Op: op, Renumbered: o.Renumbered && i == o.Attempts-1, Disputed: o.Disputed && i == o.Attempts-1})
 	}
 	return op
 }
