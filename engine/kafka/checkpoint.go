@@ -13,7 +13,11 @@ import (
 
 // checkpoint is the file replication-offset-checkpoint of a volume: the high
 // watermarks of its partitions by directory name (OffsetCheckpointFile). It only
-// saves a restarted replica from beginning at its log start.
+// saves a restarted replica from beginning at its log start. What it says of a log
+// must never come true by records that were appended later, so nothing is appended
+// to a log that lost records below its checkpoint until the file says less. (Kafka
+// leaves that to the next regular write, and may show uncommitted records after a
+// second crash within those five seconds.)
 type checkpoint struct {
 	written map[string]int64 // what the file holds
 	busy    bool
@@ -91,6 +95,9 @@ func (b *Broker) writeCheckpoint(v *volume, done func()) {
 			hws[p.dir] = p.part.HW()
 		case !p.fresh: // still opening: keep what we know
 			if hw, ok := c.written[p.dir]; ok {
+				if p.short {
+					hw = min(hw, p.log.End())
+				}
 				hws[p.dir] = hw
 			}
 		}
@@ -118,6 +125,32 @@ func (b *Broker) writeCheckpoint(v *volume, done func()) {
 			b.writeCheckpoint(v, f)
 		}
 	})
+}
+
+// capCheckpoint follows recovery: it makes sure that the file claims no more of
+// the log than is left of it, before anything is appended. done follows, perhaps
+// in this call.
+func (b *Broker) capCheckpoint(p *hosted, done func()) {
+	v := &b.volumes[p.vol]
+	if b.stopped || v.offline || p.fresh || p.phase != opening || v.checkpoint.get(p.dir) <= p.log.End() {
+		done()
+		return
+	}
+	b.h.Probe("broker.checkpoint.capped")
+	p.short = true
+	b.writeCheckpoint(v, done)
+}
+
+// lowerCheckpoint is capCheckpoint for a log that was truncated. It reports false
+// if there is nothing to do; else done follows in a later event.
+func (b *Broker) lowerCheckpoint(p *hosted, hw int64, done func()) bool {
+	v := &b.volumes[p.vol]
+	if v.offline || p.phase != online || !v.checkpoint.busy && v.checkpoint.get(p.dir) <= hw {
+		return false
+	}
+	b.h.Probe("broker.checkpoint.lowered")
+	b.writeCheckpoint(v, done)
+	return true
 }
 
 // forgetHW takes a removed directory out of the checkpoint before its name can

@@ -311,3 +311,43 @@ func TestManyPartitionsComeBackAfterARestart(t *testing.T) {
 		t.Errorf("partitions by volume: %v", byVolume)
 	}
 }
+
+// A log that lost records below its checkpointed high watermark takes no new ones
+// before the file says less: a second crash must not bring the old one back.
+func TestCheckpointIsCappedBeforeALogIsUsed(t *testing.T) {
+	c := newCluster(t, 1, 1, nil)
+	c.up()
+	id := c.createTopic("t", 1, 1)
+	produce := func(n int) {
+		conn := c.conn(1)
+		for range n {
+			if got := conn.call(produceReq("t", id, 0, 1, batch("x")), 13).(*kmsg.ProduceResponse).Topics[0].Partitions[0]; got.ErrorCode != 0 {
+				t.Fatalf("code %d", got.ErrorCode)
+			}
+		}
+	}
+	produce(10)
+	c.run(6 * clock.Second) // past a checkpoint of the high watermarks
+	disk := c.disks[1][0]
+	written := func() int64 { return parseCheckpoint(disk.files[checkpointFile].data)["t-0"] }
+	if written() != 10 {
+		t.Fatalf("checkpoint %d, want 10", written())
+	}
+	c.nodes[1].kill()
+	log := disk.files["t-0/00000000000000000000.log"]
+	log.data = log.data[:len(log.data)*3/10]
+	c.boot(1)
+	c.until("the log is open", 20*clock.Second, func() bool { return len(c.broker(1).parts.list) == 1 && c.broker(1).parts.list[0].phase == online })
+	if written() != 3 {
+		t.Fatalf("the log ends at 3, but its checkpoint says %d when it takes records again", written())
+	}
+	c.up()
+	c.until("led", 10*clock.Second, func() bool { return c.broker(1).Metrics().LeaderCount == 1 })
+	produce(4)
+	c.nodes[1].kill()
+	c.boot(1)
+	c.up()
+	if hw := c.broker(1).parts.list[0].part.HW(); hw > 7 {
+		t.Errorf("high watermark %d", hw)
+	}
+}

@@ -33,6 +33,12 @@ func (e env) Eligible(broker int32) (epoch int64, ok bool) {
 // BrokerEpoch implements replica.Env.
 func (e env) BrokerEpoch() int64 { return e.b.lifecycle.epoch }
 
+// LowerCheckpoint implements replica.Env.
+func (e env) LowerCheckpoint(tp view.TP, hw int64, done func()) bool {
+	p := e.b.parts.get(tp.ID, tp.Partition)
+	return p != nil && e.b.lowerCheckpoint(p, hw, done)
+}
+
 // AlterPartition implements replica.Env: one partition a request, in the order
 // in which partitions asked (AlterPartitionManager).
 func (e env) AlterPartition(a replica.AlterRequest, done func(replica.AlterResult)) {

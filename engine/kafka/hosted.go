@@ -20,6 +20,7 @@ type hosted struct {
 	vol   engine.VolumeID
 	phase phase
 	fresh bool             // the directory was made by this incarnation
+	short bool             // recovery left less than the checkpointed high watermark
 	reg   *image.Partition // the newest registration
 	log   *plog.Log        // from the moment the directory is ours
 	part  *replica.Partition
@@ -235,7 +236,7 @@ func (b *Broker) openLog(p *hosted) {
 		if err != nil {
 			b.volumeOffline(p.vol, fmt.Errorf("opening %s: %w", p.dir, err))
 		}
-		b.onOpened(p)
+		b.capCheckpoint(p, func() { b.onOpened(p) })
 	})
 }
 

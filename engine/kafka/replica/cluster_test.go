@@ -44,6 +44,9 @@ type node struct {
 	fenced bool
 	deaf   bool // hears nothing of metadata
 	epoch  int64
+
+	checkpoint int64  // the highest high watermark that a crash could bring back; 0 none
+	lowering   func() // ends LowerCheckpoint
 }
 
 func newCluster(t testing.TB, seed uint64, numNodes int, mut string) *cluster {
@@ -81,6 +84,15 @@ func (n *node) BrokerEpoch() int64        { return n.epoch }
 func (n *node) Eligible(id int32) (int64, bool) {
 	b := n.c.node(id)
 	return b.epoch, b.up && !b.fenced
+}
+
+// LowerCheckpoint takes until the test calls lowering.
+func (n *node) LowerCheckpoint(_ view.TP, hw int64, done func()) bool {
+	if n.checkpoint <= hw {
+		return false
+	}
+	n.lowering = func() { n.checkpoint, n.lowering = hw, nil; done() }
+	return true
 }
 
 func (n *node) start() {

@@ -28,6 +28,10 @@ type Env interface {
 	// AlterPartition sends one ISR change to the active controller. Done gets the
 	// answer exactly once, in a later event.
 	AlterPartition(r AlterRequest, done func(AlterResult))
+	// LowerCheckpoint follows a truncation below the high watermark: after a crash
+	// none above hw may come back. It reports false if none can; else done follows
+	// in a later event, also if the volume fails.
+	LowerCheckpoint(tp view.TP, hw int64, done func()) bool
 }
 
 // AlterRequest proposes the ISR of one partition (KIP-497). The leader recovery

@@ -232,6 +232,42 @@ func TestShorterLeaderCutsAFollowerThatIsOutOfRange(t *testing.T) {
 	c.same(t)
 }
 
+// A follower that was cut below its high watermark takes nothing before the
+// checkpoint says less: else a crash would bring the old one back over new records.
+func TestNothingIsAppendedBeforeTheCheckpointIsLowered(t *testing.T) {
+	c := trio(t, "")
+	for _, v := range []string{"a", "b", "c"} {
+		c.ack(t, c.leader(), v)
+	}
+	c.w.run(clock.Second)
+	two := c.node(2)
+	two.checkpoint = two.p.HW()
+	if two.checkpoint != 3 {
+		t.Fatalf("high watermark %d, want 3", two.checkpoint)
+	}
+	done := false
+	c.node(3).kill()
+	c.node(3).start()
+	c.w.until("n3 is back", func() bool { return c.node(3).p != nil })
+	c.node(3).log.TruncateTo(1, func(err error) { done = err == nil })
+	c.w.until("n3 lost records", func() bool { return done })
+	c.node(1).kill()
+	c.reg.ISR = []int32{3}
+	c.settings.MinISR = 1
+	c.elect(3)
+	c.w.until("n2 was cut", func() bool { return two.lowering != nil })
+	if two.p.HW() > 1 || two.p.Log().End() > 1 {
+		t.Fatalf("high watermark %d, log end %d after the truncation", two.p.HW(), two.p.Log().End())
+	}
+	c.leader().produce(c.batch("x", 1), 1)
+	c.w.run(2 * clock.Second)
+	if end := two.p.Log().End(); end > 1 {
+		t.Fatalf("n2 appended up to %d before its checkpoint was lowered", end)
+	}
+	two.lowering()
+	c.w.until("n2 has caught up", func() bool { return two.p.Log().End() == c.leader().p.Log().End() })
+}
+
 func TestFollowerBelowTheLeadersStartBeginsAnew(t *testing.T) {
 	c := newCluster(t, 1, 2, "")
 	done := false

@@ -144,6 +144,10 @@ func (p *Partition) cut(end int64, full bool) {
 	}
 	if hw := max(min(p.hw, p.log.End()), p.log.Start()); hw != p.hw {
 		p.setHW(hw)
+		p.ops++ // nothing is appended before
+		if !p.env.LowerCheckpoint(p.tp, hw, func() { p.truncated(nil) }) {
+			p.ops--
+		}
 	}
 	p.wakeAll()
 }
