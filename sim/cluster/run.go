@@ -53,6 +53,12 @@ type run struct {
 
 // Run executes a plan to its verdict. It panics on a plan that Validate refuses.
 func Run(p Plan, o RunOptions) Result {
+	r := newRun(p, o)
+	r.execute()
+	return r.result()
+}
+
+func newRun(p Plan, o RunOptions) *run {
 	if err := p.Validate(); err != nil {
 		panic("cluster: " + err.Error())
 	}
@@ -60,8 +66,7 @@ func Run(p Plan, o RunOptions) Result {
 	r.world = newWorld(&p, o, hooks{r.onFact, r.onExit, r.onLate})
 	r.watch = newWatch(r.world)
 	r.log = &faultLog{w: r.world, emit: func(e checks.FaultEvent) { r.panel.OnFault(&e, disks{r.world}) }}
-	r.execute()
-	return r.result()
+	return r
 }
 
 func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact) {
