@@ -160,6 +160,7 @@ type judge struct {
 	byID     [][]int32 // instance, counter -> position in ops
 	sessions []session
 	queries  map[int64]*query
+	again    map[int32][]int64 // position in ops -> offsets after the first at which it was seen
 	started  map[int32]int64 // when each client last came to life
 	faulty   bool
 	seq      int64
@@ -182,7 +183,7 @@ func Judge(in Input) *Result {
 	res := &Result{}
 	f := &res.Findings
 	j := &judge{
-		in: in, res: res, index: map[checks.Part]int32{}, last: -1, queries: map[int64]*query{}, started: map[int32]int64{},
+		in: in, res: res, index: map[checks.Part]int32{}, last: -1, queries: map[int64]*query{}, again: map[int32][]int64{}, started: map[int32]int64{},
 		r: rules{f.Rule("L1"), f.Rule("L2"), f.Rule("L3"), f.Rule("L4"), f.Rule("L5"), f.Rule("L6"), f.Rule("L7"),
 			f.Rule("L8"), f.Rule("L9"), f.Rule("L10"), f.Rule("C5")},
 		ops:   make([]op, 1, 1+len(in.History.Events)/4),

@@ -519,6 +519,18 @@ func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 			h.Latest(0, 5)
 			h.Dump(At(a, 1), At(b, 1))
 		}},
+		{name: "a copy that was lost and came back is one copy", chg: 2, fault: checks.Kill,
+			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Until: 7, Case: "D"}, {Part: Part, Epoch: 7, Offset: 1, Case: "D"}},
+			tell: func(h *H) {
+				o := Plain
+				o.Attempts = 2
+				h.Done(h.Send(a, o), history.Info, -1)
+				h.Deliver(1, 0, a, 1)
+				h.Deliver(1, 1, a, 1)
+				h.Sent(x, Plain, 1)
+				h.Deliver(2, 1, x, 5)
+				h.Dump(At(a, 1), At(a, 1))
+			}},
 		{name: "only the ranges are excused", chg: 1, fault: checks.Kill, want: []string{"L3", "L7"},
 			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Case: "C1", Ranges: []checks.Range{{From: 1, To: 2}}}},
 			tell: func(h *H) {

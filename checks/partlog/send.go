@@ -1,6 +1,8 @@
 package partlog
 
 import (
+	"slices"
+
 	"trial/checks"
 	"trial/checks/history"
 )
@@ -127,24 +129,26 @@ func (j *judge) put(p *part, offset int64, pos, epoch int32, delivered int32) {
 		}
 	}
 	if fresh {
-		j.count(p, o, offset)
+		j.count(p, pos, offset)
 	}
 }
 
 // count judges L2: a record is at one offset, unless retries without idempotence
 // made more of it.
-func (j *judge) count(p *part, o *op, offset int64) {
+func (j *judge) count(p *part, pos int32, offset int64) {
+	o := &j.ops[pos]
 	j.r.l2.Evaluated++
+	if o.first < 0 {
+		o.first, o.copies = offset, 1
+		return
+	}
+	// Where eras end a place may be lost and come back: it is one copy.
+	if o.first == offset || slices.Contains(j.again[pos], offset) {
+		return
+	}
+	j.again[pos] = append(j.again[pos], offset)
 	if o.copies < 1<<15 {
 		o.copies++
-	}
-	if o.first < 0 {
-		o.first = offset
-		return
-	}
-	if o.first == offset {
-		o.copies--
-		return
 	}
 	attempts := max(o.attempts, 1)
 	switch {
