@@ -127,6 +127,11 @@ func (p *Plan) drawSettings(s *engine.Stream) {
 	}
 	if s.Chance(1, 8) {
 		p.Set("log.flush.interval.messages", "1")
+		if p.Disk.Sync > 4*clock.Millisecond {
+			// A fetch gives a piece of one segment, and costs a sync now: with small
+			// segments no follower would keep up with its leader.
+			p.Set("internal.segment.bytes", "1048576")
+		}
 	}
 }
 
