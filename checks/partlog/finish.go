@@ -2,6 +2,7 @@ package partlog
 
 import (
 	"fmt"
+	"slices"
 
 	"trial/checks"
 	"trial/checks/history"
@@ -299,6 +300,10 @@ func (j *judge) finishOrder(p *part) {
 	type seen struct {
 		pos     int32
 		counter uint64
+		// stateless: nothing of the producer was left in the log when an era ended. A
+		// broker without state takes any sequence (KAFKA-14359), and what follows it, so
+		// once a batch that had to be sent again may lie behind them.
+		stateless bool
 	}
 	highest := make([]seen, len(j.byID))
 	for o := range p.dump {
@@ -311,8 +316,14 @@ func (j *judge) finishOrder(p *part) {
 			continue // a late copy of a retried batch may lie anywhere
 		}
 		h := &highest[s.id.Instance()]
-		if c := s.id.Counter(); h.pos == 0 || c > h.counter {
-			*h = seen{pos, c}
+		c := s.id.Counter()
+		if h.pos == 0 || c > h.counter {
+			*h = seen{pos, c, h.stateless || h.pos == 0 && p.endsBelow(int64(o))}
+			continue
+		}
+		if h.stateless && s.attempts > 1 {
+			j.add(tallyReorder, p, int64(o), s)
+			*h = seen{pos: pos, counter: c}
 			continue
 		}
 		if !s.idem && !s.serial && s.attempts != 1 {
@@ -326,6 +337,11 @@ func (j *judge) finishOrder(p *part) {
 			recordName(s.id), recordName(first.id), p.name, o, first.acked, orderly(s))
 	}
 	j.r.l4.Evaluated++
+}
+
+// endsBelow reports whether an era ended at or below an offset.
+func (p *part) endsBelow(offset int64) bool {
+	return slices.ContainsFunc(p.ends, func(e end) bool { return e.Offset <= offset })
 }
 
 func orderly(o *op) string {

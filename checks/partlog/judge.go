@@ -161,7 +161,7 @@ type judge struct {
 	sessions []session
 	queries  map[int64]*query
 	again    map[int32][]int64 // position in ops -> offsets after the first at which it was seen
-	started  map[int32]int64 // when each client last came to life
+	started  map[int32]int64   // when each client last came to life
 	faulty   bool
 	seq      int64
 	ev       *history.Event

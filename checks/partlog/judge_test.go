@@ -531,6 +531,39 @@ func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 				h.Deliver(2, 1, x, 5)
 				h.Dump(At(a, 1), At(a, 1))
 			}},
+		{name: "an ended era left nothing of a producer: a later batch may come first", chg: 1, fault: checks.Kill,
+			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 0, Case: "D"}}, tell: func(h *H) {
+				h.Sent(a, All, 0)
+				h.Sent(x, All, 0)
+				h.Deliver(2, 0, x, 5)
+				o := All
+				o.Attempts = 2
+				p := h.Send(b, o)
+				h.Sent(c, All, 1)
+				h.Ack(p, 2)
+				h.Dump(At(x, 5), At(c, 5), At(b, 5))
+			}},
+		{name: "but not one that was sent once", chg: 1, fault: checks.Kill, want: []string{"L4"},
+			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 0, Case: "D"}}, tell: func(h *H) {
+				h.Sent(a, All, 0)
+				h.Sent(x, All, 0)
+				h.Deliver(2, 0, x, 5)
+				p := h.Send(b, All)
+				h.Sent(c, All, 1)
+				h.Ack(p, 2)
+				h.Dump(At(x, 5), At(c, 5), At(b, 5))
+			}},
+		{name: "but not where some of it was left", chg: 1, fault: checks.Kill, ends: ended, want: []string{"L4"}, tell: func(h *H) {
+			h.Sent(a, All, 0)
+			h.Sent(x, All, 1)
+			h.Deliver(2, 1, x, 5)
+			o := All
+			o.Attempts = 2
+			p := h.Send(b, o)
+			h.Sent(c, All, 2)
+			h.Ack(p, 3)
+			h.Dump(At(a, 1), At(x, 5), At(c, 5), At(b, 5))
+		}},
 		{name: "only the ranges are excused", chg: 1, fault: checks.Kill, want: []string{"L3", "L7"},
 			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Case: "C1", Ranges: []checks.Range{{From: 1, To: 2}}}},
 			tell: func(h *H) {
