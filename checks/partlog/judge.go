@@ -82,9 +82,8 @@ type op struct {
 	// no known outcome, so that the broker cannot tell the copies apart (case H).
 	renumbered bool
 	// disputed: the same, but a later attempt had been refused. The broker did not
-	// have the record then, unless it forgot; late says that it may have got it since.
+	// have the record then, unless it forgot; it may have got it since (cameLate).
 	disputed bool
-	late     bool
 	client   int32
 	serial   bool // one request in flight
 }
