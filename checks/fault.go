@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 
+	"trial/checks/history"
 	"trial/clock"
 )
 
@@ -53,11 +54,11 @@ type FaultEvent struct {
 	Lost []FileLoss
 }
 
-// LateRequest is a frame of a client that a broker's process was handed after the
+// LateRequest is a produce request that a broker's process was handed after the
 // client had given up the connection, because the process hung meanwhile.
 type LateRequest struct {
-	Seq    int64 // number of history events before it
-	Client int32 // node
+	Seq     int64 // number of history events before it
+	Records []history.RecordID
 }
 
 // FileLoss is one file that a power failure or a corruption changed.

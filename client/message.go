@@ -45,6 +45,10 @@ type Result struct {
 	// Code is Kafka's error code of Err.
 	Code     int16
 	Attempts int32
+	// LeaderEpoch is the leader epoch that the producer knew when it sent the message
+	// last; -1 if it never did. The leader that answered may have been one of a later
+	// epoch.
+	LeaderEpoch int32
 	// Renumbered: the record was sent again under a new producer epoch while the
 	// outcome of an earlier attempt was unknown. It may be there twice.
 	Renumbered bool

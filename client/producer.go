@@ -184,7 +184,7 @@ func (p *Producer) placePending() {
 		given := append([]pendingMessage(nil), t.pending[:late]...)
 		t.pending = append(t.pending[:0], t.pending[late:]...)
 		for _, w := range given {
-			p.complete(w.m, Result{Outcome: history.Fail, Offset: -1, Partition: w.m.Partition, Err: ErrUnknownTopic, Code: codeUnknownTopic})
+			p.complete(w.m, Result{Outcome: history.Fail, Offset: -1, LeaderEpoch: -1, Partition: w.m.Partition, Err: ErrUnknownTopic, Code: codeUnknownTopic})
 		}
 		if len(t.pending) > 0 {
 			p.c.meta.request()
@@ -207,6 +207,10 @@ func (p *Producer) completeBatch(q *sendQueue, b *batch, outcome history.Outcome
 	r := Result{
 		Outcome: outcome, Offset: -1, TopicID: q.id, Partition: q.partition,
 		Err: err, Code: codeOf(err), Attempts: b.attempts, Renumbered: b.renumbered || b.disputed,
+		LeaderEpoch: -1,
+	}
+	if b.attempts > 0 {
+		r.LeaderEpoch = b.epochAt
 	}
 	for i, m := range msgs {
 		if base >= 0 {

@@ -383,7 +383,9 @@ func TestEchoPlaysItsNumberOfPings(t *testing.T) {
 func TestRequestsOfClosedConnectionsComeLate(t *testing.T) {
 	for _, gone := range []bool{false, true} {
 		var late []string
-		opt := sim.Options{Seed: 3, OnLate: func(_ clock.Instant, node, from engine.NodeID) { late = append(late, fmt.Sprint(from, ">", node)) }}
+		opt := sim.Options{Seed: 3, OnLate: func(_ clock.Instant, node, from engine.NodeID, frame []byte) {
+			late = append(late, fmt.Sprint(from, ">", node, " ", len(frame) > 0))
+		}}
 		w, _ := echoes(2, opt)
 		w.RunUntil(at(clock.Second))
 		w.Pause(2)
@@ -396,7 +398,7 @@ func TestRequestsOfClosedConnectionsComeLate(t *testing.T) {
 		w.RunUntil(w.Now().Add(clock.Second))
 		want := ""
 		if gone {
-			want = "1>2"
+			want = "1>2 true"
 		}
 		if got := strings.Join(slices.Compact(late), " "); got != want {
 			t.Errorf("sender gone %v: late frames %q, want %q", gone, got, want)

@@ -36,9 +36,9 @@ type Options struct {
 	OnFact func(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact)
 	// OnLog gets what programs log, formatted.
 	OnLog func(at clock.Instant, node engine.NodeID, level engine.Level, line string)
-	// OnLate is told that a node got a frame from a node that had already ended the
-	// connection.
-	OnLate func(at clock.Instant, node, from engine.NodeID)
+	// OnLate is told that a node is about to get a frame from a node that has already
+	// ended the connection. It may read the frame during the call.
+	OnLate func(at clock.Instant, node, from engine.NodeID, frame []byte)
 	// OnExit is told that a program ended by Host.Exit. It may call faults.
 	OnExit func(node engine.NodeID, inc engine.Incarnation, err error)
 }

@@ -126,7 +126,7 @@ func (p *proc) deliverEnd(e *simnet.End) bool {
 		n.serve(size)
 		w.note(n.id, kindFrame, uint64(e.ID), uint64(size), 0, checksum(ev.Buf.B))
 		if w.opt.OnLate != nil && e.PeerGone() {
-			w.opt.OnLate(w.Now(), n.id, e.PeerID())
+			w.opt.OnLate(w.Now(), n.id, e.PeerID(), ev.Buf.B)
 		}
 		e.Handler.Frame(e.ID, ev.Buf)
 	case simnet.Accepted:

@@ -40,7 +40,7 @@ type Kind uint8
 const (
 	SendInvoked   Kind = iota + 1 // op, Topic, Partition, Record, Acks, Idempotent
 	SendAttempt                   // op: one request that carries the record was handed to the network
-	SendDone                      // op, Outcome, Offset (-1 unknown), Err, LeaderEpoch
+	SendDone                      // op, Outcome, Offset (-1 unknown), Err, LeaderEpoch (known to the producer when it sent last)
 	Delivered                     // Session, Topic, Partition, Offset, Record, LeaderEpoch, Timestamp; Bad says why the payload is wrong
 	Positioned                    // Session, Topic, Partition, Offset: a consumer set its position; Why
 	ListInvoked                   // op, Topic, Partition, Query (-1 latest, -2 earliest), Committed

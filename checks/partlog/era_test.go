@@ -156,6 +156,20 @@ func TestErasExcuseExactlyWhatTheyTook(t *testing.T) {
 			h.Ack(p, 3)
 			h.Dump(At(a, 1), At(x, 5), At(c, 5), At(b, 5))
 		}},
+		{name: "the old leader acknowledges when others have seen the new era", ends: ended, chg: 1, fault: checks.Kill, tell: func(h *H) {
+			old(h)
+			h.Sent(x, All, 1)
+			h.Deliver(2, 1, x, 5)
+			h.AckBy(h.Send(c, All), 2, 1)
+			h.Dump(At(a, 1), At(x, 5))
+		}},
+		{name: "but the new one may not lose it", ends: ended, chg: 1, fault: checks.Kill, want: []string{"L3"}, tell: func(h *H) {
+			old(h)
+			h.Sent(x, All, 1)
+			h.Deliver(2, 1, x, 5)
+			h.AckBy(h.Send(c, All), 2, 5)
+			h.Dump(At(a, 1), At(x, 5))
+		}},
 		{name: "only the ranges are excused", chg: 1, fault: checks.Kill, want: []string{"L3", "L7"},
 			ends: []checks.EraEnd{{Part: Part, Epoch: 5, Offset: 1, Case: "C1", Ranges: []checks.Range{{From: 1, To: 2}}}},
 			tell: func(h *H) {

@@ -136,7 +136,7 @@ func (j *judge) finishSend(p *part, pos int32) {
 
 func (j *judge) lostAll(p *part, pos int32) {
 	o := &j.ops[pos]
-	if c := p.excuse(max(o.acked, 0), o.inv); c != nil {
+	if c := p.excuse(max(o.acked, 0), o); c != nil {
 		j.addEra(c.Case, p, o)
 		return
 	}
@@ -178,7 +178,7 @@ func (j *judge) disturbed(p *part, o *op) bool {
 			return true
 		}
 	}
-	return p.excuse(max(o.acked, 0), o.inv) != nil
+	return p.excuse(max(o.acked, 0), o) != nil
 }
 
 // lostZero: in a run without faults and leader changes nothing goes missing. The
@@ -221,7 +221,7 @@ func (j *judge) finishDelivered(p *part) {
 		if o < start || p.topic.Compacted {
 			return
 		}
-		if _, survived := p.survived(o, pos); survived || p.excuse(o, j.ops[pos].inv) != nil ||
+		if _, survived := p.survived(o, pos); survived || p.excuse(o, &j.ops[pos]) != nil ||
 			j.in.Removed != nil && j.in.Removed(p.key.Topic) {
 			return
 		}

@@ -73,6 +73,7 @@ type op struct {
 	acked     int64 // offset in the acknowledgement
 	first     int64 // offset at which it was first observed
 	part      int32
+	epoch     int32 // of the leader that it was sent to last, as the producer knew it; -1
 	attempts  uint16
 	copies    uint16
 	acks      int8
@@ -84,8 +85,8 @@ type op struct {
 	// disputed: the same, but a later attempt had been refused. The broker did not
 	// have the record then, unless it forgot; it may have got it since (cameLate).
 	disputed bool
-	client   int32
-	serial   bool // one request in flight
+	retried  int64 // event of its second attempt
+	serial   bool  // one request in flight
 }
 
 // slot is what is known of one offset in the current era.
@@ -256,7 +257,9 @@ func (j *judge) on(e *history.Event) {
 		j.onInvoked(e)
 	case history.SendAttempt:
 		if o := j.op(e.Op); o != nil && o.attempts < 1<<15 {
-			o.attempts++
+			if o.attempts++; o.attempts == 2 {
+				o.retried = e.Seq
+			}
 			o.renumbered = o.renumbered || e.Renumbered
 			o.disputed = o.disputed || e.Disputed
 		}

@@ -85,26 +85,26 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 			h.Dump(At(a, 0), At(a, 0))
 		}},
 		{name: "L2 disputed: sent again under a new producer epoch although a retry had been refused", want: []string{"L2"},
-			late: []checks.LateRequest{{Seq: 2, Client: 7}}, tell: func(h *H) { // somebody else's
+			late: []checks.LateRequest{{Seq: 3, Records: []history.RecordID{b}}}, tell: func(h *H) { // another record
 				o := All
 				o.Attempts, o.Disputed = 2, true
 				h.Sent(a, o, 1)
 				h.Dump(At(a, 0), At(a, 0))
 			}},
-		{name: "L2 disputed, and a request came late, but before the record was sent", want: []string{"L2"},
-			late: []checks.LateRequest{{Seq: 0}}, tell: func(h *H) {
+		{name: "L2 disputed, and a request came late, but before the retry", want: []string{"L2"},
+			late: []checks.LateRequest{{Seq: 2, Records: []history.RecordID{a}}}, tell: func(h *H) {
 				o := All
 				o.Attempts, o.Disputed = 2, true
 				h.Sent(a, o, 1)
 				h.Dump(At(a, 0), At(a, 0))
 			}},
-		{name: "L2 silent: disputed, and a hanging broker got a request that had been given up", late: []checks.LateRequest{{Seq: 2}}, tell: func(h *H) {
+		{name: "L2 silent: disputed, and a hanging broker got a request that had been given up", late: []checks.LateRequest{{Seq: 3, Records: []history.RecordID{b, a}}}, tell: func(h *H) {
 			o := All
 			o.Attempts, o.Disputed = 2, true
 			h.Sent(a, o, 1)
 			h.Dump(At(a, 0), At(a, 0))
 		}},
-		{name: "L2 retried under the same numbers, and a request came late", want: []string{"L2"}, late: []checks.LateRequest{{Seq: 2}}, tell: func(h *H) {
+		{name: "L2 retried under the same numbers, and a request came late", want: []string{"L2"}, late: []checks.LateRequest{{Seq: 3, Records: []history.RecordID{b, a}}}, tell: func(h *H) {
 			o := All
 			o.Attempts = 2
 			h.Sent(a, o, 1)

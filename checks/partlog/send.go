@@ -13,8 +13,8 @@ func (j *judge) onInvoked(e *history.Event) {
 	j.res.Stats.Sends++
 	pos := int32(len(j.ops))
 	j.ops = append(j.ops, op{
-		id: e.Record, inv: e.Seq, comp: -1, floor: p.maxAcked, floor1: -1, acked: -1, first: -1, part: pi,
-		client: e.Client, acks: e.Acks, idem: e.Idempotent, serial: e.MaxInFlight == 1,
+		id: e.Record, inv: e.Seq, comp: -1, floor: p.maxAcked, floor1: -1, acked: -1, first: -1, epoch: -1, part: pi,
+		acks: e.Acks, idem: e.Idempotent, serial: e.MaxInFlight == 1,
 	})
 	j.opOf = put32(j.opOf, e.Op, pos)
 	in := int(e.Record.Instance())
@@ -72,13 +72,13 @@ func (j *judge) onAck(e *history.Event, o *op) {
 			recordName(o.id), e.Offset, p.name)
 		return
 	}
-	o.acked = e.Offset
+	o.acked, o.epoch = e.Offset, e.LeaderEpoch
 	pos := j.opOf[e.Op]
 	if o.acks != -1 {
 		j.putWeak(p, e.Offset, pos)
 		return
 	}
-	if p.ambiguous(e.Offset, o.inv, e.Seq) {
+	if p.ambiguous(e.Offset, o.inv, e.Seq) || p.deposed(e.Offset, o.epoch) {
 		j.putWeak(p, e.Offset, pos) // old or new era, nobody can tell: the end will
 		return
 	}
@@ -90,6 +90,17 @@ func (j *judge) onAck(e *history.Event, o *op) {
 	}
 	j.put(p, e.Offset, pos, -1, 0)
 	p.maxAcked = max(p.maxAcked, e.Offset)
+}
+
+// deposed reports whether a leader of that epoch had its own log at the offset,
+// which an era's end has removed.
+func (p *part) deposed(offset int64, epoch int32) bool {
+	for i := range p.ends {
+		if c := &p.ends[i]; epoch >= 0 && epoch < c.Epoch && c.Covers(offset) {
+			return true
+		}
+	}
+	return false
 }
 
 // putWeak notes where a record was acknowledged without binding anybody.
@@ -175,12 +186,12 @@ func (p *part) stateCut(o *op) bool {
 	return false
 }
 
-// cameLate reports whether a request of the client reached a broker after the
-// client had given up the connection, while the record was under way: a hanging
-// broker may have appended the record after it had refused the retry (case H).
+// cameLate reports whether a request with the record reached a broker after the
+// client had given up the connection and had tried again: a hanging broker may
+// have appended the record after it had refused the retry (case H).
 func (j *judge) cameLate(o *op) bool {
 	for _, l := range j.in.Late {
-		if l.Client == o.client && l.Seq > o.inv && (o.comp < 0 || l.Seq <= o.comp) {
+		if o.attempts > 1 && l.Seq > o.retried && slices.Contains(l.Records, o.id) {
 			return true
 		}
 	}
@@ -248,11 +259,12 @@ func (p *part) clamp(floor, seq int64) int64 {
 	return floor
 }
 
-// excuse returns the end of an era that excuses the loss of what was at the
-// offset, sent at event inv.
-func (p *part) excuse(offset, inv int64) *checks.EraEnd {
+// excuse returns the end of an era that excuses the loss of what a send put at the
+// offset: it was sent before anybody saw the new era, or to a leader of the old one,
+// which does not know yet that it was deposed and may be its whole ISR.
+func (p *part) excuse(offset int64, o *op) *checks.EraEnd {
 	for i := range p.ends {
-		if c := &p.ends[i]; inv < c.seen && c.Covers(offset) {
+		if c := &p.ends[i]; (o.inv < c.seen || o.epoch >= 0 && o.epoch < c.Epoch) && c.Covers(offset) {
 			return &c.EraEnd
 		}
 	}

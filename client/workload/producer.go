@@ -119,7 +119,7 @@ func (w *producer) message() *client.Message {
 // Produce request carries it.
 func (w *producer) done(m *client.Message, r client.Result) {
 	w.add(history.Event{
-		Kind: history.SendDone, Op: m.Tag, Outcome: r.Outcome, Offset: r.Offset, Err: r.Code, LeaderEpoch: -1,
+		Kind: history.SendDone, Op: m.Tag, Outcome: r.Outcome, Offset: r.Offset, Err: r.Code, LeaderEpoch: r.LeaderEpoch,
 	})
 	w.free = append(w.free, m)
 }

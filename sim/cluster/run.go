@@ -79,13 +79,6 @@ func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnatio
 	}
 }
 
-// onLate: a broker that hung gets what a client has given up.
-func (r *run) onLate(_ clock.Instant, node, from engine.NodeID) {
-	if node < firstClientID && from >= firstClientID {
-		r.stale = append(r.stale, checks.LateRequest{Seq: int64(len(r.history.Events)), Client: int32(from)})
-	}
-}
-
 // onExit: a process that ended by itself with an error is as dead as a killed one.
 func (r *run) onExit(node engine.NodeID, _ engine.Incarnation, err error) {
 	if err == nil {

@@ -51,7 +51,7 @@ func controllerAddr(id int32) string { return "n" + itoa32(id) + ":9093" }
 type hooks struct {
 	fact func(clock.Instant, engine.NodeID, engine.Incarnation, engine.Fact)
 	exit func(engine.NodeID, engine.Incarnation, error)
-	late func(at clock.Instant, node, from engine.NodeID)
+	late func(at clock.Instant, node, from engine.NodeID, frame []byte)
 }
 
 func newWorld(p *Plan, o RunOptions, h hooks) *world {

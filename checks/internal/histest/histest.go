@@ -77,6 +77,11 @@ func (h *H) Done(op int64, out history.Outcome, offset int64) {
 	h.add(history.Event{Kind: history.SendDone, Op: op, Outcome: out, Offset: offset, LeaderEpoch: -1})
 }
 
+// AckBy acknowledges a send that went to the leader of an epoch.
+func (h *H) AckBy(op, offset int64, epoch int32) {
+	h.add(history.Event{Kind: history.SendDone, Op: op, Outcome: history.OK, Offset: offset, LeaderEpoch: epoch})
+}
+
 // Ack acknowledges a send.
 func (h *H) Ack(op, offset int64) { h.Done(op, history.OK, offset) }
 
