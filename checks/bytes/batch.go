@@ -162,22 +162,58 @@ type EpochStart struct {
 	Base  int64
 }
 
-// EpochStarts reads the headers of a log's batches only, unchecked, and returns
-// where each leader epoch begins. It is for looking at many logs often.
+// Outline is where leader epochs begin in a log, and where it ends.
+type Outline struct {
+	Epochs []EpochStart
+	End    int64
+}
+
+// EpochStarts is Outline's first half for one file.
 func EpochStarts(data []byte) []EpochStart {
-	var list []EpochStart
+	var o Outline
+	o.Add(data)
+	return o.Epochs
+}
+
+// Add reads the headers of the next segment's batches, unchecked. It is for
+// looking at many logs often.
+func (o *Outline) Add(data []byte) {
 	for len(data) >= HeaderBytes && data[16] == 2 {
 		size := overhead + int64(int32(binary.BigEndian.Uint32(data[8:])))
 		if size < HeaderBytes || size > int64(len(data)) {
 			break
 		}
 		e := EpochStart{int32(binary.BigEndian.Uint32(data[12:])), int64(binary.BigEndian.Uint64(data))}
-		if n := len(list); n == 0 || list[n-1].Epoch != e.Epoch {
-			list = append(list, e)
+		if n := len(o.Epochs); n == 0 || o.Epochs[n-1].Epoch != e.Epoch {
+			o.Epochs = append(o.Epochs, e)
 		}
+		o.End = e.Base + int64(int32(binary.BigEndian.Uint32(data[23:]))) + 1
 		data = data[size:]
 	}
-	return list
+}
+
+// Parting is the offset from which on two logs differ; false if one is the
+// beginning of the other, as far as leader epochs tell.
+func (o *Outline) Parting(p *Outline) (offset int64, differ bool) {
+	i := 0
+	for i < len(o.Epochs) && i < len(p.Epochs) && o.Epochs[i] == p.Epochs[i] {
+		i++
+	}
+	next := func(x *Outline) int64 {
+		if i < len(x.Epochs) {
+			return x.Epochs[i].Base
+		}
+		return x.End
+	}
+	switch {
+	case i == 0 || i == len(o.Epochs) && i == len(p.Epochs):
+		return 0, false
+	case i == len(o.Epochs):
+		return next(p), o.End > next(p)
+	case i == len(p.Epochs):
+		return next(o), p.End > next(o)
+	}
+	return min(next(o), next(p)), true
 }
 
 func zeros(p []byte) bool {

@@ -138,3 +138,27 @@ func TestPathsAndDirectories(t *testing.T) {
 		t.Error(l)
 	}
 }
+
+func TestOutlinesPartWhereLeaderEpochsSay(t *testing.T) {
+	outline := func(end int64, epochs ...EpochStart) Outline { return Outline{Epochs: epochs, End: end} }
+	for _, c := range []struct {
+		name   string
+		a, b   Outline
+		at     int64
+		differ bool
+	}{
+		{"equal", outline(5, EpochStart{0, 0}), outline(5, EpochStart{0, 0}), 0, false},
+		{"one lags", outline(5, EpochStart{0, 0}), outline(9, EpochStart{0, 0}), 0, false},
+		{"one lags by an epoch", outline(5, EpochStart{0, 0}), outline(9, EpochStart{0, 0}, EpochStart{1, 5}), 0, false},
+		{"a tail of the old epoch", outline(7, EpochStart{0, 0}), outline(9, EpochStart{0, 0}, EpochStart{1, 5}), 5, true},
+		{"two epochs at different places", outline(7, EpochStart{0, 0}, EpochStart{2, 6}), outline(9, EpochStart{0, 0}, EpochStart{1, 5}), 5, true},
+		{"one is empty", outline(0), outline(9, EpochStart{0, 0}), 0, false},
+	} {
+		for range 2 {
+			if at, differ := c.a.Parting(&c.b); at != c.at && differ || differ != c.differ {
+				t.Errorf("%s: they part at %d (%v), want %d (%v)", c.name, at, differ, c.at, c.differ)
+			}
+			c.a, c.b = c.b, c.a
+		}
+	}
+}

@@ -226,7 +226,7 @@ func (l *Ledger) Settle(d checks.Disk) *Book {
 		log := finalLog(d, p)
 		l.unclean(b, p, topic, log)
 		l.lastStanding(b, p, topic, log)
-		b.interim(p.Key)
+		l.interim(b, p)
 	}
 	slices.SortStableFunc(b.Entries, func(x, y Entry) int {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Epoch, y.Epoch))
@@ -288,17 +288,24 @@ func (l *Ledger) unclean(b *Book, p *Partition, topic checks.Topic, log []bytes.
 }
 
 // interim marks the ends of eras of a partition after which an unclean election
-// may have brought back an older lineage.
-func (b *Book) interim(key checks.Part) {
+// may have brought back an older lineage. The final log then shows only one of the
+// lineages, so they part where any two replicas were ever seen to part.
+func (l *Ledger) interim(b *Book, p *Partition) {
 	last := int32(0)
 	for i := range b.Entries {
-		if e := &b.Entries[i]; e.Part == key && e.Case == "D" {
+		if e := &b.Entries[i]; e.Part == p.Key && e.Case == "D" {
 			last = max(last, e.Epoch)
 		}
 	}
+	several := false
 	for i := range b.Entries {
-		if e := &b.Entries[i]; e.Part == key && e.Epoch < last {
-			e.Until = last
+		if e := &b.Entries[i]; e.Part == p.Key && e.Epoch < last {
+			e.Until, several = last, true
+		}
+	}
+	for i := range b.Entries {
+		if e := &b.Entries[i]; several && e.Part == p.Key && e.Case == "D" {
+			e.Offset = min(e.Offset, l.startsOf(p.Name()).parting)
 		}
 	}
 }

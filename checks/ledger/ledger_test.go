@@ -130,6 +130,22 @@ func TestLedgerCases(t *testing.T) {
 				w.append(1, 0, 2)
 				w.append(2, 4, 2, 3)
 			}},
+		{name: "D twice: the leader in between has a tail of its own below what it lacks", topic: unclean,
+			want: []string{"D from 1 in 2 until 4: all", "D from 1 in 4: all"}, live: func(w *life) {
+				w.append(0, 0, 2, 3)
+				w.append(1, 0, 2) // never replicated
+				w.leads(3, 3)
+				w.append(1, 1, 3)
+				w.append(2, 1, 3)
+				w.fault(checks.FaultEvent{Kind: checks.Kill, Node: 3})
+				w.records(bytestest.PartitionChange(id, 0, []int32{2}, 2), bytestest.FenceBroker(3, 3, 1))
+				w.append(2, 2, 2)
+				w.fault(checks.FaultEvent{Kind: checks.Kill, Node: 2})
+				w.leads(-1, 2)
+				w.records(bytestest.PartitionChange(id, 0, []int32{3}, 3), bytestest.FenceBroker(2, 2, 1))
+				w.append(3, 4, 3)
+				w.disk.Put(2, "t-0", w.disk[3][bytestest.Path("t-0")])
+			}},
 		{name: "D the one elected has a tail of its own below what it lacks", topic: unclean, want: []string{"D from 1 in 2: all"}, live: func(w *life) {
 			w.append(0, 0, 1, 2, 3)
 			w.append(1, 0, 2) // never replicated

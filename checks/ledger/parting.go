@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"slices"
 
 	"trial/checks"
@@ -13,21 +14,42 @@ import (
 type dirStarts struct {
 	dir    string
 	epochs []bytes.EpochStart // sorted by epoch, lowest offset each
+	// parting is the lowest offset at which the logs of two replicas ever differed;
+	// beyond every offset if they never did.
+	parting int64
 }
 
 // look notes where leader epochs begin in the logs of topics whose leaders may be
-// elected uncleanly.
+// elected uncleanly, and where the logs of their replicas part.
 func (l *Ledger) look(d checks.Disk) {
 	if d == nil {
 		return
 	}
+	var seen []outline
 	for _, n := range l.cfg.Brokers {
-		for _, f := range d.Files(n) {
-			if dir, _, ok := bytes.SplitPath(f.Path); ok && l.mayElectUncleanly(dir) {
-				l.note(dir, bytes.EpochStarts(d.Read(n, f)))
+		for _, dir := range bytes.Dirs(d, n) {
+			if !l.mayElectUncleanly(dir) {
+				continue
 			}
+			o := outline{dir: dir}
+			for _, s := range bytes.Segments(d, n, dir) {
+				o.Add(s.Data)
+			}
+			l.note(dir, o.Epochs)
+			for i := range seen {
+				if at, differ := seen[i].Parting(&o.Outline); differ && seen[i].dir == dir {
+					s := l.startsOf(dir)
+					s.parting = min(s.parting, at)
+				}
+			}
+			seen = append(seen, o)
 		}
 	}
+}
+
+type outline struct {
+	dir string
+	bytes.Outline
 }
 
 func (l *Ledger) mayElectUncleanly(dir string) bool {
@@ -35,13 +57,17 @@ func (l *Ledger) mayElectUncleanly(dir string) bool {
 	return ok && dir != bytes.MetadataDir && l.cfg.Topic(topic).Unclean
 }
 
-func (l *Ledger) note(dir string, list []bytes.EpochStart) {
+func (l *Ledger) startsOf(dir string) *dirStarts {
 	k := slices.IndexFunc(l.starts, func(s dirStarts) bool { return s.dir == dir })
 	if k < 0 {
 		k = len(l.starts)
-		l.starts = append(l.starts, dirStarts{dir: dir})
+		l.starts = append(l.starts, dirStarts{dir: dir, parting: math.MaxInt64})
 	}
-	s := &l.starts[k]
+	return &l.starts[k]
+}
+
+func (l *Ledger) note(dir string, list []bytes.EpochStart) {
+	s := l.startsOf(dir)
 	for _, e := range list {
 		i, found := slices.BinarySearchFunc(s.epochs, e.Epoch, func(x bytes.EpochStart, epoch int32) int { return int(x.Epoch) - int(epoch) })
 		if found {
