@@ -13,6 +13,8 @@ type Config struct {
 	Topics  []Topic // by name
 	// Default stands for topics that Topics does not name (created on demand).
 	Default Topic
+	// Later, if not nil, knows topics that are created in the middle of a run.
+	Later func(name string) (Topic, bool)
 	// ELR says that eligible leader replicas (KIP-966) are on. Off: classic mode,
 	// in which the last ISR member stays in the ISR whatever it lost.
 	ELR bool
@@ -57,6 +59,11 @@ func (c *Config) Topic(name string) Topic {
 	for i := range c.Topics {
 		if c.Topics[i].Name == name {
 			return c.Topics[i]
+		}
+	}
+	if c.Later != nil {
+		if t, ok := c.Later(name); ok {
+			return t
 		}
 	}
 	t := c.Default

@@ -27,10 +27,11 @@ const (
 	Skew                           // Node's clock was moved
 	Operate                        // an operation: planned move, election, reassignment, topic change
 	HealAll                        // the fault phase ended
+	Wipe                           // Node's pod was made anew and volumes of it are empty: Lost
 )
 
 var faultNames = [...]string{"none", "kill", "power failure", "stop", "restart", "pause", "resume", "cut", "mend",
-	"slow", "reset", "disk failure", "corruption", "clock skew", "operation", "heal"}
+	"slow", "reset", "disk failure", "corruption", "clock skew", "operation", "heal", "emptied volume"}
 
 func (k FaultKind) String() string {
 	if int(k) < len(faultNames) {
@@ -39,8 +40,9 @@ func (k FaultKind) String() string {
 	return fmt.Sprintf("fault kind %d", uint8(k))
 }
 
-// Crash reports whether the process died without a say in it.
-func (k FaultKind) Crash() bool { return k == Kill || k == PowerFail }
+// Crash reports whether the process died without a say in it, or what it left in
+// good order is gone all the same.
+func (k FaultKind) Crash() bool { return k == Kill || k == PowerFail || k == Wipe }
 
 // FaultEvent is one thing that was done to the world, from the world's own log.
 type FaultEvent struct {
@@ -50,7 +52,7 @@ type FaultEvent struct {
 	Node int32
 	Peer int32
 	Text string // as the plan says it
-	// Lost lists the files that the event changed, for PowerFail and Corrupt.
+	// Lost lists the files that the event changed, for PowerFail, Corrupt and Wipe.
 	Lost []FileLoss
 }
 

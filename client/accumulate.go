@@ -20,7 +20,7 @@ func (p *Producer) enqueue(t *sendTopic, m *Message) bool {
 	}
 	q := p.queue(t, meta, partition)
 	b := q.open()
-	if b != nil && b.b.Len()+b.b.AddSize(m.TimestampMs, m.Key, m.Value, m.headers()...) > p.cfg.BatchSize {
+	if b != nil && !p.hasRoom(t, b, m) {
 		b.closed = true
 		p.wake(p.h.Now())
 		b = nil
@@ -30,7 +30,7 @@ func (p *Producer) enqueue(t *sendTopic, m *Message) bool {
 			p.cfg.Partitioner.NewBatch(t.name)
 			q = p.queue(t, meta, p.choose(meta, m))
 			b = q.open()
-			if b != nil && b.b.Len()+b.b.AddSize(m.TimestampMs, m.Key, m.Value, m.headers()...) > p.cfg.BatchSize {
+			if b != nil && !p.hasRoom(t, b, m) {
 				b.closed = true
 				b = nil
 			}
@@ -43,7 +43,7 @@ func (p *Producer) enqueue(t *sendTopic, m *Message) bool {
 	}
 	b.b.Add(m.TimestampMs, m.Key, m.Value, m.headers()...)
 	b.msgs = append(b.msgs, m)
-	if b.b.Len() >= p.cfg.BatchSize {
+	if p.estimate(t, b) >= p.cfg.BatchSize {
 		b.closed = true
 		p.wake(p.h.Now())
 	}

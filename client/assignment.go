@@ -40,6 +40,7 @@ type assignment struct {
 	retryAt     clock.Instant
 	fails       int
 	chunk       *chunk
+	plain       []byte // the records of the batch being delivered, if it was compressed
 }
 
 // frame is a response that several partitions' data refer to.

@@ -11,6 +11,7 @@ type batch struct {
 	msgs     []*Message
 	created  clock.Instant
 	closed   bool // takes no more messages
+	sealed   bool // is compressed
 	attempts int32
 	retryAt  clock.Instant
 	epochAt  int32 // leader epoch known at the last attempt

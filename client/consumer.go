@@ -6,6 +6,7 @@ import (
 	"trial/checks/history"
 	"trial/clock"
 	"trial/engine"
+	"trial/internal/record/codec"
 )
 
 // Consumer reads assigned partitions from their leaders.
@@ -14,6 +15,8 @@ type Consumer struct {
 	cfg ConsumerConfig
 	c   *Cluster
 	rng *engine.Stream
+
+	codecs codec.State
 
 	parts        []*assignment // by topic, partition
 	fetches      []*fetchCall  // on the wire, at most one per broker

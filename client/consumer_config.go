@@ -42,7 +42,7 @@ type ConsumerConfig struct {
 	OnError func(topic string, partition int32, offset int64, err error)
 }
 
-// Record is one consumed record. Key and Value alias a network buffer.
+// Record is one consumed record. Key and Value alias a buffer of the consumer.
 type Record struct {
 	Topic       string
 	TopicID     TopicID

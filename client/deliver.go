@@ -120,11 +120,15 @@ func (k *Consumer) nextBatch(a *assignment, c *chunk) int {
 		a.offset, a.offsetEpoch = b.NextOffset(), b.LeaderEpoch()
 		return 1
 	}
-	if c.iter, err = b.Iter(); err != nil {
+	records, err := b.Records(a.plain, &k.codecs)
+	if err != nil {
 		k.corrupt(a, err)
 		return 1
 	}
-	c.batch = b
+	if b.Codec() != record.None {
+		a.plain = records
+	}
+	c.batch, c.iter = b, b.Walk(records)
 	return 0
 }
 

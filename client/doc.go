@@ -17,6 +17,6 @@
 //   - a completed message is OK, Fail (certainly without effect) or Info (unknown)
 //   - a fetched batch is delivered only if the position it was asked for still holds
 //
-// Not here: consumer groups, transactions, compression, fetch sessions; what
-// clients do and record (package client/workload).
+// Not here: consumer groups, transactions, fetch sessions, splitting a batch that
+// the broker finds too large; what clients do and record (package client/workload).
 package client

@@ -8,6 +8,7 @@ import (
 	"trial/checks/history"
 	"trial/clock"
 	"trial/engine"
+	"trial/internal/record/codec"
 )
 
 // Producer sends records. Messages gather in a batch per partition until it is
@@ -22,6 +23,7 @@ type Producer struct {
 	queues []*sendQueue // in the order of their first message
 	turn   int          // where the next request starts to collect, for fairness
 	free   []*batch
+	codecs codec.State
 
 	pid      int64 // -1: none yet
 	epoch    int16

@@ -28,6 +28,8 @@ type ProducerConfig struct {
 	MaxRequestSize    int            // max.request.size
 	BufferMemory      int            // buffer.memory; Send refuses beyond it
 	Retries           int32
+	Compression       Codec          // compression.type
+	CompressionLevel  int            // compression.*.level of that type; 0 is Kafka's default
 	DeliveryTimeout   clock.Duration // delivery.timeout.ms
 	MaxBlock          clock.Duration // max.block.ms: how long a message waits for its topic's metadata
 	// Partitioner chooses for messages with AnyPartition; nil is DefaultPartitioner.
@@ -85,6 +87,8 @@ func (c ProducerConfig) Validate() error {
 		return errors.New("enable.idempotence needs max.in.flight.requests.per.connection of at most 5")
 	case c.BatchSize < 0 || c.Linger < 0 || c.Retries < 0 || c.MaxBlock < 0:
 		return errors.New("batch.size, linger.ms, retries and max.block.ms must not be negative")
+	case !c.Compression.Known():
+		return errors.New("compression.type must be none, gzip, snappy, lz4 or zstd")
 	case c.MaxRequestSize < 1 || c.BufferMemory < 1:
 		return errors.New("max.request.size and buffer.memory must be positive")
 	case c.DeliveryTimeout < c.Linger+c.RequestTimeout:

@@ -21,6 +21,7 @@ type sendTopic struct {
 	name    string
 	queues  []*sendQueue // by partition, nil until used
 	pending []pendingMessage
+	saved   int64 // by compression, as estimated, in ten thousandths
 }
 
 // pendingMessage waits for its topic's metadata.

@@ -55,11 +55,12 @@ func (p *Producer) sendTo(n *node) bool {
 		if b == nil || p.recreated(q) {
 			continue
 		}
-		if size > 0 && size+b.b.Len() > p.cfg.MaxRequestSize {
-			break
-		}
 		if len(call.batches) == 0 && !p.c.Ready(n.id) {
 			return false // the client is woken when the connection is there
+		}
+		p.seal(q.topic, b)
+		if size > 0 && size+b.b.Len() > p.cfg.MaxRequestSize {
+			break
 		}
 		size += b.b.Len()
 		q.take(at)
@@ -160,6 +161,8 @@ func (pc *produceCall) onReply(r *Reply) {
 		switch {
 		case r.Err == ErrNoVersion:
 			a.code = codeUnsupportedVersion
+		case r.Err == ErrRequestTimeout:
+			a.code = codeRequestTimedOut // KAFKA-14317
 		case r.Err == nil && resp != nil:
 			a = findAnswer(resp, q)
 		}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"trial/checks/history"
+	"trial/client"
 	"trial/client/workload"
 	"trial/clock"
 	"trial/engine"
@@ -265,12 +266,13 @@ func TestConfigSurvivesPrintingAndParsing(t *testing.T) {
 				*f.Value = rapid.Int().Draw(rt, f.Name)
 			}
 		}
+		cfg.Codec = client.Codec(rapid.IntRange(0, 4).Draw(rt, "codec"))
 		back, err := workload.Parse(cfg.String())
 		if err != nil || back != cfg {
 			rt.Fatalf("%q came back as %q, %v", cfg.String(), back.String(), err)
 		}
 	})
-	for _, bad := range []string{"", "cook", "producer rate", "producer rate=x", "producer speed=1"} {
+	for _, bad := range []string{"", "cook", "producer rate", "producer rate=x", "producer speed=1", "producer codec=brotli", "producer codec="} {
 		if _, err := workload.Parse(bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}

@@ -1,7 +1,10 @@
 package faults
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"trial/clock"
 )
@@ -57,7 +60,8 @@ type Budget interface {
 	Allow(a Action, node string) (ok bool, why string)
 }
 
-// Log gets one line for each fault when it strikes, is skipped or ends.
+// Log gets one line for each fault when it strikes, is skipped or ends. The
+// instant of an anchored fault that strikes is that at which it does.
 type Log func(f Fault, nodes []string, skipped string, ended bool)
 
 // Injector applies a schedule to a world.
@@ -69,6 +73,7 @@ type Injector struct {
 	skipped  int
 	stopped  bool
 	ends     []func()
+	waits    []*wait // of anchored faults
 }
 
 // Apply schedules every fault of s on the world's timeline. Call Heal to end the
@@ -79,21 +84,83 @@ func Apply(w World, s Schedule, b Budget, log Log) *Injector {
 	}
 	in := &Injector{world: w, budget: b, log: log}
 	for _, f := range s.Sorted() {
+		if f.Anchored() {
+			in.await(f)
+			continue
+		}
 		w.At(f.At, func() { in.strike(f) })
 	}
 	return in
 }
 
+// Add has one more fault with an anchor wait for it.
+func (in *Injector) Add(f Fault) {
+	if !in.stopped {
+		in.await(f)
+	}
+}
+
+// Strike applies a fault at this moment, whatever the budget says. It reports why
+// the fault did not take effect; "" if it did.
+func (in *Injector) Strike(f Fault) (why string) {
+	budget, log, before := in.budget, in.log, in.injected
+	in.budget = nil
+	in.log = func(f Fault, nodes []string, skipped string, ended bool) {
+		if skipped != "" {
+			why = skipped
+		}
+		log(f, nodes, skipped, ended)
+	}
+	in.strike(f)
+	in.budget, in.log = budget, log
+	if in.injected > before {
+		return ""
+	}
+	if in.stopped {
+		return "the faults have been healed"
+	}
+	return why
+}
+
+// Find names the nodes that a side of a fault means at this moment, as "n1, n2" or
+// "leader of t-0"; other is the other side, for "rest".
+func (in *Injector) Find(side string, other []string) ([]string, error) {
+	p := parser{words: words(side)}
+	ts, err := p.targets()
+	if err == nil && len(p.words) > 0 {
+		err = fmt.Errorf("%q has no meaning there", p.words[0])
+	}
+	if err == nil {
+		var unknown *UnknownNodeError
+		if errors.As(Check(Schedule{{Left: ts}}, in.world.Brokers(), in.world.Clients()), &unknown) {
+			err = fmt.Errorf("no node is called %s; this cluster has %s", unknown.Node, strings.Join(unknown.Nodes, ", "))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("target %q: %w", side, err)
+	}
+	nodes, ok := in.group(ts, other)
+	if !ok {
+		return nil, fmt.Errorf("target %q: %w", side, ErrNobody)
+	}
+	return nodes, nil
+}
+
 // Injected counts the faults that took effect, Skipped those that did not.
 func (in *Injector) Injected() int { return in.injected }
 
-// Skipped counts the faults that the budget refused or that found no target.
+// Skipped counts the faults that the budget refused, that found no target or whose
+// anchor never came.
 func (in *Injector) Skipped() int { return in.skipped }
 
 // Heal ends every fault: what lasts is undone, every node is started and
-// resumed, and faults still to come are dropped.
+// resumed, and faults still to come are dropped. Those whose anchor never came
+// are skipped.
 func (in *Injector) Heal() {
 	in.stopped = true
+	for _, a := range in.waits {
+		a.giveUp()
+	}
 	for _, end := range in.ends {
 		if end != nil {
 			end()
@@ -121,11 +188,17 @@ func (in *Injector) strike(f Fault) {
 	}
 	left, right, ok := in.resolve(f)
 	if !ok {
-		in.skip(f, nil, "nobody plays that role now")
+		in.skip(f, nil, ErrNobody.Error())
 		return
 	}
 	if sh, _ := shapeOf(f.Action); sh.sides == 2 {
 		in.strikeLinks(f, left, right)
+		return
+	}
+	if f.Action == Roll {
+		if in.roll(f, left) {
+			in.injected++
+		}
 		return
 	}
 	struck := false
@@ -167,6 +240,11 @@ func (in *Injector) strikeNode(f Fault, n string) bool {
 	case Power:
 		w.PowerFail(n)
 		in.until(f, []string{n}, restart)
+	case Lose:
+		in.lose(n)
+		in.until(f, []string{n}, restart)
+	case Replace:
+		in.ends = append(in.ends, in.replace(n, f.At, f.For, nil).heal)
 	case Stop:
 		life := w.Life(n)
 		w.Stop(n)
@@ -312,6 +390,12 @@ func (in *Injector) group(ts []Target, other []string) ([]string, bool) {
 			for _, n := range in.world.Clients() {
 				add(n)
 			}
+		case Zone:
+			if pods, ok := in.world.(Pods); ok {
+				for _, n := range pods.Zone(t.Of) {
+					add(n)
+				}
+			}
 		default:
 			add(t.Node)
 		}
@@ -324,7 +408,7 @@ func Check(s Schedule, brokers, clients []string) error {
 	for _, f := range s {
 		for _, t := range slices.Concat(f.Left, f.Right) {
 			switch t.Node {
-			case Leader, Follower, Controller, Rest, Everyone:
+			case Leader, Follower, Controller, Rest, Everyone, Zone:
 				continue
 			}
 			if !slices.Contains(brokers, t.Node) && !slices.Contains(clients, t.Node) {

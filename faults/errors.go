@@ -1,9 +1,13 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
+
+// ErrNobody is why a fault that is aimed at a role strikes nobody.
+var ErrNobody = errors.New("nobody plays that role now")
 
 // UnknownNodeError is returned by Check.
 type UnknownNodeError struct {
@@ -13,5 +17,5 @@ type UnknownNodeError struct {
 }
 
 func (e *UnknownNodeError) Error() string {
-	return fmt.Sprintf("fault %q names the node %q; this cluster has %s", e.Fault.At.String()+" "+e.Fault.String(), e.Node, strings.Join(e.Nodes, ", "))
+	return fmt.Sprintf("fault %q names the node %q; this cluster has %s", e.Fault.When()+" "+e.Fault.String(), e.Node, strings.Join(e.Nodes, ", "))
 }

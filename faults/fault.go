@@ -26,6 +26,9 @@ const (
 	ShortAppend Action = "shortappend" // the next append of a node is cut short; restarted after For if that ended it
 	FailSync    Action = "failsync"    // the next sync of a node fails; restarted after For if that ended it
 	Flip        Action = "flip"        // within For, one frame with records that one side sends to the other arrives with bits flipped in the records
+	Replace     Action = "replace"     // the pod is deleted (an orderly stop, killed after Grace) and made again after For: volumes that end with a pod are empty
+	Lose        Action = "lose"        // the machine is gone (a power failure) and the pod is made again on another one after For
+	Roll        Action = "roll"        // a rolling update: the targets are replaced one after the other, each away for For
 	Hold        Action = "hold"        // requests or responses of one class sent by a node wait until For has passed
 )
 
@@ -54,6 +57,9 @@ var shapes = [...]shape{
 	{action: ShortAppend, sides: 1, span: true, downs: true},
 	{action: FailSync, sides: 1, span: true, loses: true, downs: true},
 	{action: Flip, sides: 2, oneWay: true, span: true},
+	{action: Replace, sides: 1, span: true, loses: true, downs: true},
+	{action: Lose, sides: 1, span: true, loses: true, downs: true},
+	{action: Roll, sides: 1, span: true, downs: true},
 	{action: Hold, sides: 1, span: true, class: true},
 }
 
@@ -81,10 +87,12 @@ func (a Action) Loses() bool { s, _ := shapeOf(a); return s.loses }
 // Downs reports whether the action ends the process of its target.
 func (a Action) Downs() bool { s, _ := shapeOf(a); return s.downs }
 
-// Fault is one bad thing: at an instant of the run, an action on targets, which
-// ends by itself after For.
+// Fault is one bad thing: at an instant of the run, or when something has
+// happened, an action on targets, which ends by itself after For.
 type Fault struct {
-	At     clock.Instant
+	At     clock.Instant // when it strikes; with Steps, from when on they are waited for
+	Steps  []Step        // its anchor: it strikes when the last step is done
+	Before Event         // unless this has happened since the anchor's last event; What "" for no such thing
 	Action Action
 	Class  string   // of Hold: which requests, in the world's words
 	Left   []Target // who it happens to; the sending side of a one-way cut
@@ -94,7 +102,7 @@ type Fault struct {
 	For    clock.Duration
 }
 
-// String prints the fault without its instant, as Parse reads it.
+// String prints the fault without its instant or anchor, as Parse reads it.
 func (f Fault) String() string {
 	var b strings.Builder
 	b.WriteString(string(f.Action))
@@ -131,7 +139,7 @@ func writeTargets(b *strings.Builder, ts []Target) {
 // Target names a node: directly, or by the role it plays when the fault strikes.
 type Target struct {
 	Node string // "n1", "c2"; or one of the roles below
-	Of   string // the partition of a leader or follower role, "t-0"
+	Of   string // the partition of a leader or follower role, "t-0"; the name of a zone
 }
 
 // Roles that a target can name instead of a node.
@@ -141,9 +149,13 @@ const (
 	Controller = "controller" // the active controller
 	Rest       = "rest"       // every broker that the other side does not name
 	Everyone   = "clients"    // every client node
+	Zone       = "zone"       // every node whose machine stands in a zone, "zone a"
 )
 
 func (t Target) String() string {
+	if t.Node == Zone {
+		return t.Node + " " + t.Of
+	}
 	if t.Of != "" {
 		return t.Node + " of " + t.Of
 	}
@@ -154,14 +166,30 @@ func (t Target) String() string {
 // their place.
 type Schedule []Fault
 
-// Sorted returns the schedule ordered by instant.
+// Sorted returns the schedule ordered by instant. An anchored fault stays behind
+// the fault that it followed.
 func (s Schedule) Sorted() Schedule {
+	type placed struct {
+		at clock.Instant
+		f  Fault
+	}
+	list := make([]placed, len(s))
+	for i, f := range s {
+		list[i] = placed{f.At, f}
+		if f.Anchored() && i > 0 {
+			list[i].at = max(f.At, list[i-1].at)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b placed) int { return int(min(1, max(-1, a.at-b.at))) })
 	out := slices.Clone(s)
-	slices.SortStableFunc(out, func(a, b Fault) int { return int(min(1, max(-1, a.At-b.At))) })
+	for i := range list {
+		out[i] = list[i].f
+	}
 	return out
 }
 
-// End is the instant at which the last fault of the schedule has ended.
+// End is the instant at which the last fault of the schedule has ended; an
+// anchored one counts from the instant before which it does not strike.
 func (s Schedule) End() clock.Instant {
 	var end clock.Instant
 	for _, f := range s {
@@ -170,16 +198,21 @@ func (s Schedule) End() clock.Instant {
 	return end
 }
 
-// String prints one fault a line, instants first.
+// String prints one fault a line, instants and anchors first.
 func (s Schedule) String() string {
 	width := 0
 	for _, f := range s {
-		width = max(width, len(f.At.String()))
+		if !f.Anchored() {
+			width = max(width, len(f.At.String()))
+		}
 	}
 	var b strings.Builder
 	for _, f := range s {
-		at := f.At.String()
-		b.WriteString("  " + at + strings.Repeat(" ", width-len(at)+2) + f.String() + "\n")
+		when, gap := f.When(), " "
+		if !f.Anchored() {
+			gap = strings.Repeat(" ", width-len(when)+2)
+		}
+		b.WriteString("  " + when + gap + f.String() + "\n")
 	}
 	return b.String()
 }

@@ -43,7 +43,7 @@ func TestDrawnSchedulesPrintAndParseBack(t *testing.T) {
 		}
 	}
 	for _, a := range Actions() {
-		if !seen[a] {
+		if !seen[a] && a.Drawn() {
 			t.Errorf("no schedule of 300 contains the action %s", a)
 		}
 	}
@@ -265,6 +265,7 @@ func contains(c Schedule, f Fault) bool {
 func FuzzParse(f *testing.F) {
 	f.Add("2.1s kill leader of t-0 for 3s")
 	f.Add("2s cut n1, n2 > rest for 1.5s\n3s hold heartbeat from n1 for 4s")
+	f.Add("after 5s, when n2 leads t-1, after 3 acks=1 acks of t-0 on n2, 2ms later, before its high watermark moves: kill n1 for 3s")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Parse(text)
 		if err != nil {

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"trial/clock"
@@ -25,14 +26,33 @@ func Parse(text string) (Schedule, error) {
 	return s, nil
 }
 
-// ParseFault reads one line of a schedule, such as "2.1s kill leader of t-0 for 3s".
+// ParseFault reads one line of a schedule, such as "2.1s kill leader of t-0 for 3s"
+// or "after 3 acks of t-0: kill leader of t-0 for 3s".
 func ParseFault(line string) (Fault, error) {
-	p := parser{words: words(line)}
-	f, err := p.fault()
+	f, err := parseLine(line)
 	if err != nil {
 		return Fault{}, fmt.Errorf("fault %q: %w", line, err)
 	}
 	return f, nil
+}
+
+func parseLine(line string) (f Fault, err error) {
+	if !anchored(line) {
+		p := parser{words: words(line)}
+		if err := p.instant(&f); err != nil {
+			return f, err
+		}
+		return f, p.fault(&f)
+	}
+	anchor, rest, ok := strings.Cut(line, ":")
+	if !ok {
+		return f, fmt.Errorf("a colon ends an anchor, as in: after 3 acks of t-0: kill leader of t-0 for 3s")
+	}
+	if err := parseAnchor(anchor, &f); err != nil {
+		return f, err
+	}
+	p := parser{words: words(rest)}
+	return f, p.fault(&f)
 }
 
 // words splits at blanks; commas, bars and arrows are words of their own.
@@ -62,34 +82,39 @@ func (p *parser) next() string {
 	return w
 }
 
-func (p *parser) fault() (Fault, error) {
+func (p *parser) instant(f *Fault) error {
 	at, err := clock.Parse(p.next())
 	if err != nil {
-		return Fault{}, fmt.Errorf("it must begin with its instant: %w", err)
+		return fmt.Errorf("it must begin with its instant (2.1s) or with an anchor (after 3 acks of t-0:): %w", err)
 	}
 	if at < 0 {
-		return Fault{}, fmt.Errorf("the instant %v is before the start", at)
+		return fmt.Errorf("the instant %v is before the start", at)
 	}
-	f := Fault{At: clock.Instant(at), Action: Action(p.next())}
+	f.At = clock.Instant(at)
+	return nil
+}
+
+func (p *parser) fault(f *Fault) (err error) {
+	f.Action = Action(p.next())
 	sh, ok := shapeOf(f.Action)
 	if !ok {
-		return Fault{}, fmt.Errorf("unknown action %q; known are %s", f.Action, join(Actions()))
+		if anchored(string(f.Action)) {
+			return fmt.Errorf("an anchor comes first; to wait for an event not before an instant, write: after %v, when n2 leads t-0: kill n1 for 3s", f.At)
+		}
+		return fmt.Errorf("unknown action %q; known are %s", f.Action, join(Actions()))
 	}
 	if sh.class {
 		if f.Class = p.next(); f.Class == "" || p.next() != "from" {
-			return Fault{}, fmt.Errorf("%s needs what it holds and whose, as in: hold heartbeat from n1 for 4s", f.Action)
+			return fmt.Errorf("%s needs what it holds and whose, as in: hold heartbeat from n1 for 4s", f.Action)
 		}
 	}
 	if f.Left, err = p.targets(); err != nil {
-		return Fault{}, err
+		return err
 	}
-	if err := p.right(&f, sh); err != nil {
-		return Fault{}, err
+	if err := p.right(f, sh); err != nil {
+		return err
 	}
-	if err := p.spans(&f, sh); err != nil {
-		return Fault{}, err
-	}
-	return f, nil
+	return p.spans(f, sh)
 }
 
 func (p *parser) right(f *Fault, sh shape) (err error) {
@@ -116,13 +141,18 @@ func (p *parser) targets() ([]Target, error) {
 				Leader, Follower, Controller, Rest, Everyone)
 		}
 		t := Target{Node: w}
-		if p.peek() == "of" {
+		if w == Zone {
+			if t.Of = p.next(); t.Of == "" || slices.Contains([]string{",", "|", ">", "for", "by"}, t.Of) {
+				return nil, fmt.Errorf("which zone? write its name, as in: zone a")
+			}
+		}
+		if w != Zone && p.peek() == "of" {
 			p.next()
 			if t.Of = p.next(); t.Of == "" {
 				return nil, fmt.Errorf("%s of what? write a partition, as in: %s of t-0", w, w)
 			}
 		}
-		if needsOf := w == Leader || w == Follower; needsOf != (t.Of != "") {
+		if needsOf := w == Leader || w == Follower; w != Zone && needsOf != (t.Of != "") {
 			return nil, fmt.Errorf("target %q: only %s and %s take, and need, a partition, as in: %s of t-0", t, Leader, Follower, Leader)
 		}
 		out = append(out, t)

@@ -24,6 +24,27 @@ func Shrink(s Schedule, budget int, fails func(Schedule) bool) (Schedule, int) {
 	return s, budget - sh.left
 }
 
+// SimplerAnchors looks for simpler anchors only, with which the schedule still
+// fails: no earliest instant, fewer steps, smaller counts and spans. It calls fails
+// at most budget times, as Shrink does.
+func SimplerAnchors(s Schedule, budget int, fails func(Schedule) bool) (Schedule, int) {
+	sh := &shrinker{fails: fails, left: budget}
+	for i := range s {
+		for again := true; again; {
+			again = false
+			for _, cand := range simpler(s[i]) {
+				next := slices.Clone(s)
+				next[i] = cand
+				if sh.try(next) {
+					s, again = next, true
+					break
+				}
+			}
+		}
+	}
+	return s, budget - sh.left
+}
+
 type shrinker struct {
 	fails func(Schedule) bool
 	left  int
@@ -88,9 +109,15 @@ func milder(f Fault) []Fault {
 	var out []Fault
 	add := func(change func(*Fault)) {
 		g := f
-		g.Left, g.Right = slices.Clone(f.Left), slices.Clone(f.Right)
+		g.Left, g.Right, g.Steps = slices.Clone(f.Left), slices.Clone(f.Right), slices.Clone(f.Steps)
 		change(&g)
 		out = append(out, g)
+	}
+	switch f.Action {
+	case Lose:
+		add(func(g *Fault) { g.Action = Power })
+	case Replace:
+		add(func(g *Fault) { g.Action = Stop })
 	}
 	if f.Action == Power {
 		add(func(g *Fault) { g.Action = Kill })
@@ -106,6 +133,47 @@ func milder(f Fault) []Fault {
 		}
 		if r := clock.Instant(int64(f.At) / int64(unit) * int64(unit)); r != f.At {
 			add(func(g *Fault) { g.At = r })
+		}
+	}
+	return out
+}
+
+// few is the largest count that is lowered one by one.
+const few = 8
+
+// simpler simplifies an anchor: no earliest instant, a step less, smaller counts
+// and spans.
+func simpler(f Fault) []Fault {
+	if !f.Anchored() {
+		return nil
+	}
+	var out []Fault
+	add := func(change func(*Fault)) {
+		g := f
+		g.Steps = slices.Clone(f.Steps)
+		if change(&g); g.Steps[0].Later == 0 {
+			out = append(out, g)
+		}
+	}
+	if f.At != 0 {
+		add(func(g *Fault) { g.At = 0 })
+	}
+	if f.Before.What != "" {
+		add(func(g *Fault) { g.Before = Event{} })
+	}
+	for i, s := range f.Steps {
+		if len(f.Steps) > 1 {
+			add(func(g *Fault) { g.Steps = slices.Delete(g.Steps, i, i+1) })
+		}
+		for _, n := range []int64{1, s.Count / 2, s.Count / 4 * 3, s.Count - 1} {
+			if n > 0 && n < s.Count && (n < s.Count-1 || s.Count <= few) {
+				add(func(g *Fault) { g.Steps[i].Count = n })
+			}
+		}
+		for _, unit := range []clock.Duration{clock.Second, 100 * clock.Millisecond, clock.Millisecond} {
+			if d := s.Later / 2 / unit * unit; d > 0 {
+				add(func(g *Fault) { g.Steps[i].Later = d })
+			}
 		}
 	}
 	return out

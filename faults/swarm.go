@@ -46,6 +46,12 @@ var shares = [...]Weight{
 	{SlowDisk, 4}, {SlowSync, 4}, {FailAppend, 2}, {ShortAppend, 2}, {FailSync, 2}, {Flip, 4}, {Hold, 10},
 }
 
+// Drawn reports whether schedules that are drawn may have the action. The others
+// are operations on pods, which a plan has to ask for.
+func (a Action) Drawn() bool {
+	return slices.ContainsFunc(shares[:], func(w Weight) bool { return w.Action == a })
+}
+
 // DrawClimate draws the climate of a run.
 func DrawClimate(s *engine.Stream, sc Scope) Climate {
 	c := Climate{

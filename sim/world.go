@@ -37,6 +37,7 @@ type World struct {
 	sites  map[string]*site
 	losses []DiskLoss
 	holds  []func()
+	soon   []func() // to be called before the next event
 }
 
 // Violation is why a run ended early.
@@ -147,6 +148,7 @@ func (w *World) RunUntil(at clock.Instant) bool {
 func (w *World) run(limit clock.Instant, steps int) {
 	defer w.catch()
 	for ; steps != 0 && w.violation == nil; steps-- {
+		w.callSoon()
 		if len(w.hot) > 0 {
 			w.heat()
 			continue
@@ -163,6 +165,7 @@ func (w *World) run(limit clock.Instant, steps int) {
 			return
 		}
 		w.tl.Next().Fire()
+		w.callSoon()
 		if len(w.hot) > 0 {
 			w.heat()
 		}
@@ -178,6 +181,7 @@ func (w *World) heat() {
 		n := w.hot[i]
 		n.hot = false
 		n.work()
+		w.callSoon()
 	}
 	w.hot = w.hot[:0]
 }
@@ -202,6 +206,18 @@ func (w *World) catch() {
 		v.Reason = fmt.Sprint(r)
 	}
 	w.Fail(v)
+}
+
+// Soon calls f when the event under way has ended, before anything else happens.
+// A reader of facts may not touch the world; what it has Soon call may.
+func (w *World) Soon(f func()) { w.soon = append(w.soon, f) }
+
+func (w *World) callSoon() {
+	for len(w.soon) > 0 {
+		f := w.soon[0]
+		w.soon = w.soon[1:]
+		f()
+	}
 }
 
 // At calls f at an instant of the timeline, between events.

@@ -6,10 +6,14 @@
 //
 // # Invariants
 //
-//   - hostile bytes never panic: decoding ends with an error at the first doubt
+//   - hostile bytes never panic: decoding ends with an error at the first doubt,
+//     and compressed records at maxRecords bytes
 //   - nothing is decoded that is not covered by a valid checksum
 //
-// Not here: encoding (tests build bytes by hand), compression, index files.
+// Compressed records are read by the libraries' streams, where the engine uses their
+// blocks, framing and snappy of its own.
+//
+// Not here: encoding (tests build bytes by hand), index files.
 package bytes
 
 import (

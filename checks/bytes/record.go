@@ -1,10 +1,5 @@
 package bytes
 
-import "errors"
-
-// ErrCompressed says that the records of a batch are compressed and stay unread.
-var ErrCompressed = errors.New("records are compressed")
-
 // Record is one record of a batch.
 type Record struct {
 	Offset    int64
@@ -13,12 +8,13 @@ type Record struct {
 	Value     []byte // nil for null
 }
 
-// Each calls f for every record of an uncompressed batch, in order.
+// Each calls f for every record, in order, decompressing them if need be.
 func (b *Batch) Each(f func(Record)) error {
-	if b.Compressed() {
-		return ErrCompressed
+	encoded, err := b.decompressed()
+	if err != nil {
+		return err
 	}
-	r := reader{p: b.RecordsEncoded}
+	r := reader{p: encoded}
 	for range b.NumRecords {
 		size := r.varint()
 		if size < 0 || size > int64(len(r.p)) {

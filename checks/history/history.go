@@ -108,6 +108,8 @@ type Event struct {
 // History is the list. The zero History is ready.
 type History struct {
 	Events []Event
+	// Seen, if not nil, is told of every event that was added, by value.
+	Seen func(Event)
 
 	ops      int64
 	sessions int32
@@ -117,6 +119,9 @@ type History struct {
 func (h *History) Add(e Event) int64 {
 	e.Seq = int64(len(h.Events))
 	h.Events = append(h.Events, e)
+	if h.Seen != nil {
+		h.Seen(e)
+	}
 	return e.Seq
 }
 

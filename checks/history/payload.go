@@ -28,6 +28,26 @@ func AppendPayload(dst []byte, id RecordID, topic TopicID, partition int32, size
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
+// WrapPayload appends the value of record id, bound for (topic, partition), to
+// dst: a payload whose filling is somebody's own bytes.
+func WrapPayload(dst []byte, id RecordID, topic TopicID, partition int32, value []byte) []byte {
+	start := len(dst)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(id))
+	dst = append(dst, topic[:]...)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(partition))
+	dst = append(dst, value...)
+	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// UnwrapPayload returns the bytes that WrapPayload has wrapped; it aliases b. What
+// is no payload comes back as it is.
+func UnwrapPayload(b []byte) []byte {
+	if _, _, _, err := ParsePayload(b); err != nil {
+		return b
+	}
+	return b[PayloadMin-4 : len(b)-4]
+}
+
 var (
 	errShort    = errors.New("payload is shorter than any of ours")
 	errChecksum = errors.New("payload checksum is wrong")

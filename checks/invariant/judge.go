@@ -34,6 +34,7 @@ type Judge struct {
 	index map[partKey]*partition
 	last  *partition
 	meta  quorum
+	void  string // why the judge is silent
 
 	// The committed metadata, as far as any node has applied it.
 	metaSeen int64                // highest record offset seen
@@ -191,6 +192,9 @@ func (p *partition) member(id int32) bool {
 // OnFact judges one fact. Facts of one node arrive in the order of their emission.
 func (j *Judge) OnFact(now clock.Instant, id engine.NodeID, inc engine.Incarnation, f engine.Fact) {
 	j.now = now
+	if j.void != "" {
+		return
+	}
 	n := j.node(int32(id))
 	if j.nodes[n].incarnation != inc {
 		j.nodes[n].incarnation = inc

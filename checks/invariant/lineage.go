@@ -41,6 +41,7 @@ type replica struct {
 	pending       int64
 	lost, lostEnd int64
 	lossy         bool
+	wiped         bool // the loss was that of the whole disk: syncing did not help
 	crashed       bool // its process ended since it was last counted for the high watermark
 	touched       bool // anything happened to it since it was recovered
 
@@ -170,7 +171,7 @@ func (l *lineage) push(r *replica, b view.Batch) {
 func (l *lineage) matched(r *replica, to int64) {
 	r.match = to
 	if r.match >= l.trueHW {
-		r.lossy, r.lost, r.lostEnd = false, never, 0
+		r.lossy, r.wiped, r.lost, r.lostEnd = false, false, never, 0
 	}
 }
 

@@ -126,7 +126,7 @@ func (j *Judge) excused(n int, p *partition, r *replica, f *view.BecameLeader, n
 		return "no power failure took anything from it and the election was clean", false
 	case r.lost > r.match || r.lostEnd < need:
 		return "more is missing than a power failure took from it", false
-	case p.topic.FlushEach:
+	case p.topic.FlushEach && !r.wiped:
 		return "every message was forced before it was acknowledged", false
 	case len(f.ISR) != 1 || f.ISR[0] != j.id(n):
 		return "a power failure took records from it, but it was not the last in-sync replica", false

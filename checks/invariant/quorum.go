@@ -13,6 +13,8 @@ type quorum struct {
 	leaders map[int32]reign // by leader epoch of the quorum
 	votes   map[ballot]cast
 	voters  []voter // by node index
+	// forgotten is the highest epoch in which a voter that lost its disk may have voted.
+	forgotten int32
 }
 
 type reign struct {
@@ -45,7 +47,7 @@ type voter struct {
 }
 
 func newQuorum() quorum {
-	q := quorum{leaders: map[int32]reign{}, votes: map[ballot]cast{}}
+	q := quorum{leaders: map[int32]reign{}, votes: map[ballot]cast{}, forgotten: -1}
 	q.name = "metadata"
 	return q
 }
@@ -109,12 +111,19 @@ func (j *Judge) reigns(n int, epoch int32) {
 	switch {
 	case !found:
 		j.meta.leaders[epoch] = reign{n, inc}
+	case was != (reign{n, inc}) && epoch <= j.meta.forgotten:
+		j.silence("n%d leads quorum epoch %d, which n%d has led: voters that lost their disks voted twice", j.id(n), epoch, j.id(was.node))
+		return
 	case was.node != n:
 		j.r.w14.Fail(-1, j.now, nil, "n%d and n%d both lead quorum epoch %d", j.id(was.node), j.id(n), epoch)
 	case was.incarnation != inc:
 		j.r.w14.Fail(-1, j.now, nil, "n%d resumed the leadership of quorum epoch %d that an earlier incarnation of it held", j.id(n), epoch)
 	}
 	if r, need := j.meta.rep(n), j.meta.committedBefore(epoch); r.match < need {
+		if j.meta.amnesia() {
+			j.silence("n%d leads quorum epoch %d with the committed metadata below %d only, of %d: voters that lost their disks elected it", j.id(n), epoch, r.match, need)
+			return
+		}
 		j.r.w14.Fail(-1, j.now, nil, "n%d leads quorum epoch %d, but its log agrees with the committed one only below %d of %d",
 			j.id(n), epoch, r.match, need)
 		j.meta.endEra(r.match, epoch)

@@ -1,6 +1,8 @@
 package invariant
 
 import (
+	"strings"
+
 	"trial/checks"
 	"trial/checks/bytes"
 	"trial/clock"
@@ -23,6 +25,8 @@ func (j *Judge) OnFault(e *checks.FaultEvent) {
 		j.nodes[n].crashed = true
 		j.lose(n, e)
 		j.down(n)
+	case checks.Wipe:
+		j.wipe(j.node(e.Node), e)
 	case checks.Corrupt:
 		j.lose(j.node(e.Node), e)
 	case checks.Restart:
@@ -66,6 +70,16 @@ func (j *Judge) lose(n int, e *checks.FaultEvent) {
 			p.lose(p.rep(n), from)
 		}
 	}
+}
+
+// emptiesQuorum reports whether a fault took files of the metadata quorum.
+func emptiesQuorum(e *checks.FaultEvent) bool {
+	for i := range e.Lost {
+		if strings.HasPrefix(e.Lost[i].Path, bytes.MetadataDir+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // lose takes from a replica what a power failure took.
@@ -120,7 +134,7 @@ func (j *Judge) recovered(n int, l *lineage, r *replica, start, end int64, found
 	}
 	*r = replica{
 		seen: true, open: true, start: start, end: end, log: append(r.log[:0:0], found...), pending: never, epoch: -1,
-		lossy: r.lossy, crashed: r.crashed, lost: r.lost, lostEnd: r.lostEnd, admitted: r.admitted, synced: min(r.synced, end), fetched: r.fetched[:0],
+		lossy: r.lossy, crashed: r.crashed, lost: r.lost, lostEnd: r.lostEnd, wiped: r.wiped, admitted: r.admitted, synced: min(r.synced, end), fetched: r.fetched[:0],
 	}
 	for _, b := range found {
 		clash.Evaluated++

@@ -30,6 +30,7 @@ type Ledger struct {
 	faults []checks.FaultEvent
 	losses []loss
 	starts []dirStarts
+	forgot []Forgotten // what the metadata quorum may have forgotten
 }
 
 // loss is what one event took from one replica.
@@ -41,6 +42,7 @@ type loss struct {
 	decided int64 // the metadata log's committed end at that time
 	batches []lostBatch
 	corrupt bool
+	wiped   bool // the whole volume: syncing did not help
 }
 
 type lostBatch struct {
@@ -66,7 +68,10 @@ func (l *Ledger) OnFault(e *checks.FaultEvent, d checks.Disk) {
 			l.note(dir, bytes.EpochStarts(e.Lost[i].Before))
 		}
 	}
-	if e.Kind != checks.PowerFail && e.Kind != checks.Corrupt {
+	if e.Kind == checks.Wipe {
+		l.forget(e, d)
+	}
+	if e.Kind != checks.PowerFail && e.Kind != checks.Corrupt && e.Kind != checks.Wipe {
 		return
 	}
 	decided := int64(-1)
@@ -78,7 +83,7 @@ func (l *Ledger) OnFault(e *checks.FaultEvent, d checks.Disk) {
 		if decided < 0 {
 			decided = committedEnd(d, l.cfg.Voters)
 		}
-		x := loss{node: e.Node, dir: dir, at: e.At, seq: e.Seq, decided: decided, batches: batches, corrupt: e.Kind == checks.Corrupt}
+		x := loss{node: e.Node, dir: dir, at: e.At, seq: e.Seq, decided: decided, batches: batches, corrupt: e.Kind == checks.Corrupt, wiped: e.Kind == checks.Wipe}
 		l.holders(&x, d)
 		l.losses = append(l.losses, x)
 	}
@@ -204,6 +209,7 @@ func (e Entry) String() string {
 type Book struct {
 	Entries  []Entry
 	Metadata *Metadata
+	Forgot   *Forgotten // committed metadata is gone; nil if not
 }
 
 // Ends returns the ends of eras, for the judges of histories.
@@ -217,7 +223,12 @@ func (b *Book) Ends() []checks.EraEnd {
 
 // Settle closes the ledger with the disks at the end of the run.
 func (l *Ledger) Settle(d checks.Disk) *Book {
-	m := ReadMetadata(d, l.cfg.Brokers)
+	nodes := l.cfg.Brokers
+	f := l.Forgot(d)
+	if f != nil {
+		nodes = f.without // the longest log of all may be one that nobody follows any more
+	}
+	m := ReadMetadata(d, nodes)
 	b := &Book{Metadata: m}
 	l.look(d)
 	for i := range m.Partitions {
@@ -227,6 +238,9 @@ func (l *Ledger) Settle(d checks.Disk) *Book {
 		l.unclean(b, p, topic, log)
 		l.lastStanding(b, p, topic, log)
 		l.interim(b, p)
+	}
+	if f != nil {
+		b.settleForgotten(f)
 	}
 	slices.SortStableFunc(b.Entries, func(x, y Entry) int {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Epoch, y.Epoch))
@@ -324,13 +338,10 @@ func (l *Ledger) firstFault() (seq int64, any bool) {
 // were empty and the last known leader, which had lost records, led again; at
 // least min ISR of those that had them crashed).
 func (l *Ledger) lastStanding(b *Book, p *Partition, topic checks.Topic, log []bytes.Batch) {
-	if topic.FlushEach {
-		return
-	}
 	needed := min(int(topic.Needed()), len(p.Last().Replicas))
 	for i := range l.losses {
 		x := &l.losses[i]
-		if x.dir != p.Name() {
+		if x.dir != p.Name() || topic.FlushEach && !x.wiped {
 			continue
 		}
 		newest := int32(-1)
@@ -423,6 +434,8 @@ func (l *Ledger) caseOf(x *loss, needed int) string {
 	switch {
 	case x.corrupt:
 		return "F"
+	case x.wiped:
+		return "W"
 	case l.cfg.ELR:
 		return "C2"
 	case needed == 1:
@@ -446,6 +459,9 @@ func (l *Ledger) standing() string {
 func (x *loss) kind() string {
 	if x.corrupt {
 		return "corruption"
+	}
+	if x.wiped {
+		return "volume that was emptied (its pod was made anew)"
 	}
 	return "power failure"
 }

@@ -41,6 +41,7 @@ type Node struct {
 	ControllerEpoch int32
 	Registered      bool // in the committed metadata
 	Unfenced        bool
+	NoBroker        bool  // a controller only: nothing is to be registered
 	MetadataOffset  int64 // applied
 }
 
@@ -245,6 +246,7 @@ func allUnfenced(v *View) string {
 		switch n := &v.Nodes[i]; {
 		case !n.Up:
 			return fmt.Sprintf("n%d is not up", n.ID)
+		case n.NoBroker:
 		case !n.Registered:
 			return fmt.Sprintf("n%d is not registered", n.ID)
 		case !n.Unfenced:

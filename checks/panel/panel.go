@@ -54,6 +54,13 @@ func (p *Panel) OnFault(e *checks.FaultEvent, d checks.Disk) {
 	}
 }
 
+// AddClient makes room in the deadlines for one more client, that was not in the
+// configuration: its request.timeout.ms and the longest it may take to give up.
+func (p *Panel) AddClient(request, longest clock.Duration) {
+	t := p.cfg.Timeouts.WithDefaults()
+	p.cfg.Timeouts.Request, p.cfg.Timeouts.LongestClient = max(t.Request, request), max(t.LongestClient, longest)
+}
+
 // Observe judges one view after healing (FaultEvent HealAll); before, it does nothing.
 func (p *Panel) Observe(v *liveness.View) {
 	if p.alive != nil {
@@ -80,6 +87,13 @@ func (p *Panel) Deadlines() (d liveness.Deadlines, healed bool) {
 // Broken reports whether a white-box rule has been broken: the run can stop.
 func (p *Panel) Broken() bool { return p.white.Findings().Failed() }
 
+// Forgot tells whether the metadata quorum has forgotten what it had committed,
+// since its voters lost their disks; nil if not.
+func (p *Panel) Forgot(d checks.Disk) *ledger.Forgotten { return p.ledger.Forgot(d) }
+
+// Spoken lists what the white-box judges have found so far.
+func (p *Panel) Spoken() []checks.Violation { return p.white.Findings().Violations() }
+
 // End is what a runner hands over at the end of a run.
 type End struct {
 	At      clock.Instant
@@ -103,6 +117,7 @@ type Report struct {
 	Allowed     []checks.Allowed
 	Stats       partlog.Stats
 	Search      *linear.Opinion
+	Void        string // why the judges of facts fell silent; see invariant.Judge
 }
 
 // End judges the whole run.
@@ -115,14 +130,16 @@ func (p *Panel) End(e End) *Report {
 	})
 	in := linear.Input{History: e.History, Name: func(k checks.Part) string { return name(book, k) }, Ends: ends}
 	found := []*checks.Findings{p.white.Findings(), &log.Findings, linear.Judge(in), p.quorum.Findings()}
-	if p.alive != nil {
+	known := book.Forgot == nil // else nobody is bound to come to rest: nodes may follow a past that is gone
+	if p.alive != nil && known {
 		found = append(found, p.alive.Findings())
 	}
-	if e.Quiescent {
+	if e.Quiescent && known {
 		found = append(found, converge.Judge(e.At, e.Disk, groups(book, p.cfg.Brokers), e.Images))
 	}
-	r := &Report{Ledger: book, Allowed: log.Allowed, Stats: log.Stats}
+	r := &Report{Ledger: book, Allowed: log.Allowed, Stats: log.Stats, Void: p.white.Void()}
 	if !e.NoSearch {
+		r.Allowed = append(r.Allowed, p.ledger.Unread(book, e.History, e.Disk)...)
 		r.Search = linear.Search(in, e.Search)
 		found = append(found, &r.Search.Findings)
 	}

@@ -86,6 +86,8 @@ type Config struct {
 	DeliveryMs     int // delivery.timeout.ms
 	FirstTogether  int // 1: as the Java client, see client.ProducerConfig.FirstBatchAlone
 
+	Codec client.Codec // compression.type of a producer, printed by its name
+
 	// Consumer, Dumper.
 	SessionMs      int // begin again from the start after so long; 0 never
 	FetchWaitMs    int
@@ -130,7 +132,7 @@ type Field struct {
 	Value *int
 }
 
-// Fields lists all settings but Role, in the order in which a plan prints them.
+// Fields lists all numbers, which is all but Role and Codec, in the order in which a plan prints them.
 func (c *Config) Fields() []Field {
 	return []Field{
 		{"topics", &c.Topics}, {"partitions", &c.Partitions}, {"start.ms", &c.StartMs}, {"until.ms", &c.UntilMs},
@@ -159,6 +161,9 @@ func (c Config) String() string {
 			fmt.Fprintf(&b, " %s=%d", mine[i].Name, *mine[i].Value)
 		}
 	}
+	if c.Codec != d.Codec {
+		b.WriteString(" codec=" + c.Codec.String())
+	}
 	return b.String()
 }
 
@@ -185,6 +190,12 @@ func (c *Config) set(word string) error {
 	name, value, ok := strings.Cut(word, "=")
 	if !ok {
 		return fmt.Errorf("%q: write name=number", word)
+	}
+	if name == "codec" {
+		if c.Codec, ok = client.ParseCodec(value); !ok {
+			return fmt.Errorf("codec: %q is none of %s", value, strings.Join(client.CodecNames(), ", "))
+		}
+		return nil
 	}
 	for _, f := range c.Fields() {
 		if f.Name == name {

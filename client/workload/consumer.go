@@ -20,7 +20,7 @@ func (w *consumer) boot() (err error) {
 	cfg := fetchConfig(w.program)
 	cfg.OnRecord, cfg.OnPosition, cfg.OnFetch, cfg.OnError = w.onRecord, w.onPosition, w.onFetch, w.onError
 	w.k, err = client.NewConsumer(w.h, cfg)
-	w.sessions = make([]int32, w.cfg.Topics*w.cfg.Partitions)
+	w.sessions = make([]int32, w.numParts())
 	return err
 }
 
@@ -47,25 +47,14 @@ func fetchConfig(p *program) client.ConsumerConfig {
 
 // begin starts a session of every partition.
 func (w *consumer) begin() {
-	for t := range w.cfg.Topics {
-		for p := range w.cfg.Partitions {
-			w.sessions[w.index(TopicName(t), int32(p))] = w.run.History.NewSession()
-			w.k.Assign(TopicName(t), int32(p), client.OffsetEarliest)
-		}
+	for i := range w.sessions {
+		t, p := w.part(i)
+		w.sessions[i] = w.run.History.NewSession()
+		w.k.Assign(w.topicName(t), p, client.OffsetEarliest)
 	}
 	if w.cfg.SessionMs > 0 && !w.over() {
 		w.after(w.jittered(duration(w.cfg.SessionMs)), w.begin)
 	}
-}
-
-// index numbers the partitions of all topics.
-func (w *consumer) index(topic string, partition int32) int {
-	for t := range w.cfg.Topics {
-		if TopicName(t) == topic {
-			return t*w.cfg.Partitions + int(partition)
-		}
-	}
-	return 0
 }
 
 func (w *consumer) onPosition(topic string, id client.TopicID, partition int32, offset int64, why string) {
@@ -76,13 +65,13 @@ func (w *consumer) onPosition(topic string, id client.TopicID, partition int32, 
 }
 
 func (w *consumer) onRecord(r *client.Record) {
-	e := observed(history.Delivered, r)
+	e := Observed(history.Delivered, r)
 	e.Session, e.Committed = w.sessions[w.index(r.Topic, r.Partition)], w.cfg.Committed != 0
 	w.add(e)
 }
 
-// observed makes the event of a record that was read, with what is wrong about it.
-func observed(kind history.Kind, r *client.Record) history.Event {
+// Observed makes the event of a record that was read, with what is wrong about it.
+func Observed(kind history.Kind, r *client.Record) history.Event {
 	e := history.Event{
 		Kind: kind, Topic: history.TopicID(r.TopicID), Partition: r.Partition, Offset: r.Offset,
 		LeaderEpoch: r.LeaderEpoch, Timestamp: r.TimestampMs,

@@ -45,7 +45,8 @@ func (w *dumper) begin() {
 	if w.finished() {
 		return
 	}
-	w.topic, w.partition = TopicName(w.next/w.cfg.Partitions), int32(w.next%w.cfg.Partitions)
+	topic, partition := w.part(w.next)
+	w.topic, w.partition = w.topicName(topic), partition
 	w.id, w.start, w.end, w.why = client.TopicID{}, -1, -1, ""
 	w.h.SetTimer(&w.limit, w.h.Now().Add(duration(w.cfg.GiveUpMs)))
 	w.askEnd()
@@ -87,7 +88,7 @@ func (w *dumper) onRecord(r *client.Record) {
 		return
 	}
 	if r.Offset < w.end {
-		w.read = append(w.read, observed(history.Dumped, r))
+		w.read = append(w.read, Observed(history.Dumped, r))
 	}
 	w.check()
 }
@@ -153,7 +154,7 @@ func (w *dumper) finish(why string) {
 	w.after(0, w.begin)
 }
 
-func (w *dumper) finished() bool { return w.next >= w.cfg.Topics*w.cfg.Partitions }
+func (w *dumper) finished() bool { return w.next >= w.numParts() }
 
 func (w *dumper) close(then func()) {
 	if w.a != nil {

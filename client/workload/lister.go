@@ -33,7 +33,8 @@ func (w *lister) begin() {
 	if w.over() {
 		return
 	}
-	topic, partition := TopicName(w.rng.Pick(w.cfg.Topics)), int32(w.rng.Pick(w.cfg.Partitions))
+	i := w.rng.Pick(w.numTopics())
+	topic, partition := w.topicName(i), int32(w.rng.Pick(w.partitionsOf(i)))
 	query := client.OffsetLatest
 	if w.rng.Chance(1, 4) {
 		query = client.OffsetEarliest

@@ -37,6 +37,7 @@ func (w *producer) boot() error {
 		cfg.DeliveryTimeout = least
 	}
 	cfg.FirstBatchAlone = w.cfg.FirstTogether == 0
+	cfg.Compression = w.cfg.Codec
 	cfg.Mutant = w.run.Mutant
 	cfg.OnAttempt = func(m *client.Message, a client.Attempt) {
 		w.add(history.Event{Kind: history.SendAttempt, Op: m.Tag, Renumbered: a.Renumbered, Disputed: a.Disputed})
@@ -45,7 +46,7 @@ func (w *producer) boot() error {
 	if err != nil {
 		return err
 	}
-	w.p, w.instance = p, w.run.instance()
+	w.p, w.instance = p, w.run.Instance()
 	for _, t := range w.topics() {
 		p.Cluster().Want(t)
 	}
@@ -84,7 +85,7 @@ func (w *producer) tick() {
 // send sends one record, if its topic is known.
 func (w *producer) send() {
 	topic, partition, key := w.target()
-	t, ok := w.p.Cluster().Topic(TopicName(topic))
+	t, ok := w.p.Cluster().Topic(w.topicName(topic))
 	if !ok || partition >= t.Partitions {
 		return
 	}
@@ -126,7 +127,7 @@ func (w *producer) done(m *client.Message, r client.Result) {
 
 // target chooses where the next record goes.
 func (w *producer) target() (topic int, partition int32, key []byte) {
-	all := w.cfg.Topics * w.cfg.Partitions
+	all := w.numParts()
 	i := 0
 	switch w.cfg.Spread {
 	case SpreadTurns:
@@ -137,13 +138,14 @@ func (w *producer) target() (topic int, partition int32, key []byte) {
 			i = w.rng.Pick(all)
 		}
 	case SpreadKeys:
-		topic = w.rng.Pick(w.cfg.Topics)
+		topic = w.rng.Pick(w.numTopics())
 		key = strconv.AppendInt([]byte("k"), w.rng.N(int64(w.cfg.Keys)), 10)
-		return topic, client.KeyPartition(key, int32(w.cfg.Partitions)), key
+		return topic, client.KeyPartition(key, int32(w.partitionsOf(topic))), key
 	default:
 		i = w.rng.Pick(all)
 	}
-	return i / w.cfg.Partitions, int32(i % w.cfg.Partitions), nil
+	topic, partition = w.part(i)
+	return topic, partition, nil
 }
 
 func (w *producer) finished() bool {

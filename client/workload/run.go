@@ -16,6 +16,8 @@ type Run struct {
 	MaxVersions []client.VersionCap
 	// Mutant names a planted bug of the clients, see package mutant.
 	Mutant string
+	// Topics are what the clients use; nil: what their Config says.
+	Topics []Topic
 
 	instances uint32
 	alive     []int32 // nodes whose client lives, in the order of their starts
@@ -63,14 +65,15 @@ func (r *Run) Crashed(node engine.NodeID, at clock.Instant) {
 	}
 }
 
-func (r *Run) started(h engine.Host) {
+// Started notes that the client of a node has come to life.
+func (r *Run) Started(h engine.Host) {
 	r.Crashed(h.Node(), h.Now())
 	r.alive = append(r.alive, int32(h.Node()))
 	r.History.Add(history.Event{At: h.Now(), Kind: history.ClientStarted, Client: int32(h.Node())})
 }
 
-// instance is a fresh producer instance.
-func (r *Run) instance() uint32 {
+// Instance is a fresh producer instance, for history.MakeID.
+func (r *Run) Instance() uint32 {
 	r.instances++
 	return r.instances
 }
@@ -97,7 +100,7 @@ type program struct {
 // Boot starts the client's life.
 func (p *program) Boot(h engine.Host) {
 	p.h, p.rng = h, h.Stream("workload")
-	p.run.started(h)
+	p.run.Started(h)
 	if err := p.role.boot(); err != nil {
 		h.Logf(engine.Error, "%s: %v", p.cfg.Role, err)
 		p.end(err)
@@ -141,15 +144,6 @@ func (p *program) over() bool {
 func (p *program) add(e history.Event) {
 	e.At, e.Client = p.h.Now(), int32(p.h.Node())
 	p.run.History.Add(e)
-}
-
-// topics lists the names of the main topics.
-func (p *program) topics() []string {
-	names := make([]string, p.cfg.Topics)
-	for i := range names {
-		names[i] = TopicName(i)
-	}
-	return names
 }
 
 // jittered is a span around d, so that clients do not march in step.

@@ -118,7 +118,10 @@ func (t *Timeline) Remove(id ID) {
 }
 
 // At is the instant of a task.
-func (t *Timeline) At(id ID) clock.Instant { return t.heap[t.pos[id-1]].at }
+func (t *Timeline) At(id ID) clock.Instant {
+	t.fill()
+	return t.heap[t.pos[id-1]].at
+}
 
 // NextAt is the instant of the first task; false if there is none.
 func (t *Timeline) NextAt() (clock.Instant, bool) {

@@ -95,6 +95,9 @@ func describe(w io.Writer, r cluster.Result) error {
 	fmt.Fprintf(w, "\nhash %s, %s events, %v virtual\n", cluster.SeedString(r.Hash), group(r.Events), r.Virtual)
 	fmt.Fprintf(w, "%s records acknowledged, %s delivered, %d lost and %d duplicated within what the configuration allows\n",
 		group(r.Acked), group(r.Delivered), r.Lost, r.Duplicated)
+	for _, m := range r.Missed {
+		fmt.Fprintf(w, "    skipped: %s\n", m)
+	}
 	for _, l := range r.Losses {
 		fmt.Fprintf(w, "    %d lost, case %s: %s\n", l.Lost, l.Case, l.Sentence)
 	}
@@ -116,9 +119,10 @@ func describe(w io.Writer, r cluster.Result) error {
 
 func newShrink() *cobra.Command {
 	var (
-		flags  planFlags
-		out    string
-		budget int
+		flags     planFlags
+		out       string
+		budget    int
+		keepTimes bool
 	)
 	cmd := &cobra.Command{
 		Use:   "shrink SEED|PLAN",
@@ -136,17 +140,18 @@ func newShrink() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return shrink(cmd.OutOrStdout(), p, budget, out)
+			return shrink(cmd.OutOrStdout(), p, cluster.ShrinkOptions{Budget: budget, KeepTimes: keepTimes}, out)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write the shrunk plan to `FILE`")
 	cmd.Flags().IntVar(&budget, "budget", cluster.ShrinkBudget, "candidate runs at most")
+	cmd.Flags().BoolVar(&keepTimes, "keep-times", false, "leave the faults at their times: no anchors such as \"after 3 acks of t-0\"")
 	flags.register(cmd.Flags())
 	return cmd
 }
 
-func shrink(w io.Writer, p cluster.Plan, budget int, out string) error {
-	best, res, used := cluster.Shrink(p, budget, nil)
+func shrink(w io.Writer, p cluster.Plan, o cluster.ShrinkOptions, out string) error {
+	best, res, used := cluster.ShrinkWith(p, o)
 	if !res.Failed() {
 		fmt.Fprintf(w, "pass: nothing to shrink\n")
 		return nil

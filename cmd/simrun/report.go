@@ -193,6 +193,10 @@ func allowedBy(row string) string {
 		return "allowed since every replica lost its unsynced bytes"
 	case "R":
 		return "allowed since the topic was deleted"
+	case "W":
+		return "allowed since ephemeral volumes were empty after their pods were made anew"
+	case "M":
+		return "allowed since a majority of the controllers came back with empty volumes and the cluster forgot its topics"
 	}
 	return "allowed by case " + row + " of the ledger"
 }

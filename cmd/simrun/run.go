@@ -19,6 +19,8 @@ type runCommand struct {
 	jobs   int
 	verify bool
 	json   bool
+
+	cluster clusterFlags
 }
 
 func newRun() *cobra.Command {
@@ -32,6 +34,7 @@ status: 0 if every seed passed, 1 for any other verdict, 2 for wrong usage.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
 	r.flags(cmd)
+	r.cluster.register(cmd.Flags())
 	return cmd
 }
 
@@ -49,6 +52,14 @@ func (r *runCommand) flags(cmd *cobra.Command) {
 const verifyOneIn = 64
 
 func (r *runCommand) run(cmd *cobra.Command) error {
+	if len(r.cluster.files) > 0 {
+		return r.runCluster(cmd)
+	}
+	for _, name := range onlyWithCluster {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s needs --cluster", name)
+		}
+	}
 	opts, err := r.plan.options()
 	if err != nil {
 		return err

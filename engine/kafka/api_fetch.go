@@ -10,6 +10,7 @@ import (
 	"trial/engine"
 	"trial/engine/kafka/control/image"
 	"trial/engine/kafka/replica"
+	"trial/internal/record"
 	"trial/internal/wire"
 )
 
@@ -108,7 +109,9 @@ func (f *fetching) layOut(req *kmsg.FetchRequest, followerEpoch int64) {
 				LastFetchedEpoch: in.LastFetchedEpoch, Follower: f.follower, FollowerEpoch: followerEpoch,
 				FollowerLogStart: in.LogStartOffset, Committed: req.IsolationLevel == 1,
 			}}
-			if code == 0 {
+			if code == 0 && req.Version < 10 && f.b.topicConfig(topic.Name).codec == record.Zstd {
+				s.code = kerr.UnsupportedCompressionType.Code // such clients do not know zstd (KIP-110)
+			} else if code == 0 {
 				var p *hosted
 				if p, s.code = f.b.partitionOf(topic, in.Partition); p != nil {
 					s.part = p.part

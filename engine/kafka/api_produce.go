@@ -19,6 +19,7 @@ type producing struct {
 	slots []produceSlot
 	left  int // slots that are undecided
 	timer engine.Timer
+	work  []*recode // what has to be decompressed first
 }
 
 // produceSlot is one partition of a produce request.
@@ -63,14 +64,23 @@ func handleProduce(r *request) {
 			op.produce(&op.slots[len(op.slots)-1], topic, &t.Partitions[j], code, written)
 		}
 	}
-	if op.left > 1 && req.Acks == -1 {
-		op.timer.Fire = op.expire
-		r.b.h.SetTimer(&op.timer, r.arrived.Add(clock.Ms(int64(max(req.TimeoutMillis, 0)))))
+	if len(op.work) > 0 {
+		r.b.recode(op)
 	}
+	op.arm()
 	op.decided()
 }
 
-// produce submits one partition, or decides it at once.
+// arm sets the deadline of what waits for replicas.
+func (op *producing) arm() {
+	if req := op.r.body.(*kmsg.ProduceRequest); op.left > 1 && req.Acks == -1 {
+		op.timer.Fire = op.expire
+		op.r.b.h.SetTimer(&op.timer, op.r.arrived.Add(clock.Ms(int64(max(req.TimeoutMillis, 0)))))
+	}
+}
+
+// produce submits one partition, decides it at once, or notes that its records are
+// to be looked into first.
 func (op *producing) produce(s *produceSlot, topic *image.Topic, in *kmsg.ProduceRequestTopicPartition, code int16, written func()) {
 	b := op.r.b
 	*s.out = kmsg.NewProduceResponseTopicPartition()
@@ -83,15 +93,24 @@ func (op *producing) produce(s *produceSlot, topic *image.Topic, in *kmsg.Produc
 		s.records, code = checkRecords(in.Records, op.r.hdr.Version)
 	}
 	if code != 0 {
-		s.out.ErrorCode = code
-		op.noteLeader(s.out, topic)
-		op.decided()
+		op.refuse(s, topic, code)
 		return
 	}
-	s.part, s.size = p.part, len(in.Records)
+	s.size = len(in.Records)
+	if w := recodeOf(s, topic, b.topicConfig(topic.Name), in.Records); w != nil {
+		op.work = append(op.work, w)
+		return
+	}
+	s.part = p.part
 	s.w.Tag, s.w.Done, s.w.Written = s, onProduced, written
 	op.r.pin()
 	p.part.Produce(&s.w, in.Records, op.acks)
+}
+
+func (op *producing) refuse(s *produceSlot, topic *image.Topic, code int16) {
+	s.out.ErrorCode = code
+	op.noteLeader(s.out, topic)
+	op.decided()
 }
 
 // checkRecords holds what Kafka asks of the records of one partition

@@ -37,6 +37,7 @@ type Broker struct {
 
 	clientAPIs, controllerAPIs           []api
 	topicConfs                           map[string]*topicConf
+	recoders                             recoders
 	creating                             map[string]bool // topics being auto-created
 	producerIDs                          producerIDs
 	assignments                          assignments
@@ -89,6 +90,10 @@ func (b *Broker) onVolumes() {
 	b.forwards = b.node.Channel(b.clientID("forwarding"))
 	b.h.Listen(controllerListener)
 	b.node.Start()
+	if b.cfg.ControllerOnly {
+		b.lifecycle.previous = -1 // nothing to register, and no clean shutdown to vouch for
+		return
+	}
 	b.lifecycle.start(b.previousEpoch())
 }
 

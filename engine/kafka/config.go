@@ -16,8 +16,11 @@ type Config struct {
 	ClusterID string
 	Listeners Listeners
 	Voters    []Voter // of the metadata quorum; a node that is not in it is an observer
-	Rack      string  // broker.rack; empty for none
-	Settings  map[string]string
+	// ControllerOnly is process.roles=controller: the node is a voter, hosts no
+	// partitions, serves no clients and registers no broker.
+	ControllerOnly bool
+	Rack           string // broker.rack; empty for none
+	Settings       map[string]string
 	// Features are the feature levels that a fresh cluster is formatted with, where
 	// they differ from the newest this engine has (kafka-storage format --feature).
 	Features map[string]int16
@@ -55,8 +58,11 @@ func (c Config) Validate() error {
 	if c.ClusterID == "" {
 		bad("cluster id is empty: give the 22-character base64 id that all nodes of the cluster share")
 	}
-	if _, _, err := splitAddr(c.Listeners.Client); err != nil {
+	if _, _, err := splitAddr(c.Listeners.Client); err != nil && !c.ControllerOnly {
 		bad("client listener: %w", err)
+	}
+	if c.ControllerOnly && !c.isVoter() {
+		bad("process.roles=controller: node %d must be among the voters of controller.quorum.voters", c.NodeID)
 	}
 	if _, _, err := splitAddr(c.Listeners.Controller); err != nil {
 		bad("controller listener: %w", err)

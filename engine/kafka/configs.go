@@ -4,6 +4,8 @@ import (
 	"trial/engine/kafka/control/configs"
 	"trial/engine/kafka/plog"
 	"trial/engine/kafka/replica"
+	"trial/internal/record"
+	"trial/internal/record/codec"
 )
 
 // topicConf is the effective configuration of a topic, typed. It is derived
@@ -11,6 +13,21 @@ import (
 type topicConf struct {
 	log     plog.Config
 	replica replica.Settings
+
+	keepCodec bool         // compression.type=producer: batches stay as they come
+	codec     record.Codec // what others become
+	level     int
+}
+
+// setCompression reads compression.type and the level of that codec
+// (BrokerCompressionType.targetCompression).
+func (c *topicConf) setCompression(name string, long func(string) int64) {
+	c.codec, _ = codec.Parse(name) // "producer" and "uncompressed" are no codecs
+	c.keepCodec = name == "producer"
+	switch c.codec {
+	case record.Gzip, record.LZ4, record.Zstd:
+		c.level = int(long("compression." + name + ".level"))
+	}
 }
 
 // lookup finds the values that are in force on this broker.
@@ -45,6 +62,7 @@ func (b *Broker) topicConfig(topic string) *topicConf {
 			LagTimeMax:      b.settings.ms("replica.lag.time.max.ms"),
 		},
 	}
+	c.setCompression(l.Topic(topic, configs.Topic("compression.type")).Value, long)
 	b.topicConfs[topic] = c
 	return c
 }

@@ -232,6 +232,9 @@ func (b *Broker) openLog(p *hosted) {
 	p.log.OnOffline(func(err error) {
 		b.volumeOffline(p.vol, fmt.Errorf("%s: %w", p.dir, err))
 	})
+	if b.h.Observed() {
+		b.h.Emit(view.LogOpening{TP: p.tp})
+	}
 	p.log.Open(func(err error) {
 		if err != nil {
 			b.volumeOffline(p.vol, fmt.Errorf("opening %s: %w", p.dir, err))

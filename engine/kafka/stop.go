@@ -58,6 +58,9 @@ func (b *Broker) closeLogs() {
 	}
 	for i := range b.volumes {
 		clean[i] = !b.volumes[i].offline
+		if b.cfg.ControllerOnly { // no partitions, no high watermarks
+			continue
+		}
 		left++
 		b.writeCheckpoint(&b.volumes[i], done)
 	}

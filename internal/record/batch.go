@@ -5,6 +5,8 @@ import (
 	"errors"
 	"hash/crc32"
 	"math"
+
+	"trial/internal/record/codec"
 )
 
 // HeaderBytes is the size of a batch without its records.
@@ -40,16 +42,21 @@ const (
 const NoTimestamp = -1
 
 // Codec is a compression type, numbered as in the attributes.
-type Codec uint8
+type Codec = codec.ID
 
 // The codecs. Five to seven are unassigned.
 const (
-	None Codec = iota
-	Gzip
-	Snappy
-	LZ4
-	Zstd
+	None   = codec.None
+	Gzip   = codec.Gzip
+	Snappy = codec.Snappy
+	LZ4    = codec.LZ4
+	Zstd   = codec.Zstd
 )
+
+// MaxUncompressed is the size up to which the records of a compressed batch are
+// read. Kafka has no such limit; what a producer with max.request.size can make is
+// far below it.
+const MaxUncompressed = 128 << 20
 
 // What a batch may fail with.
 var (
@@ -122,7 +129,7 @@ func (b Batch) CheckHeader() error {
 		return ErrLength
 	case b.Magic() != 2:
 		return ErrMagic
-	case b.Codec() > Zstd:
+	case !b.Codec().Known():
 		return ErrCodec
 	}
 	delta, n := b.LastOffsetDelta(), b.NumRecords()

@@ -3,6 +3,8 @@ package record
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"trial/internal/record/codec"
 )
 
 // Builder makes batches. It is reused by Reset and does not allocate once its
@@ -13,6 +15,7 @@ type Builder struct {
 	n       int32
 	base    int64 // timestamp of the first record
 	maxTime int64
+	packed  []byte // what Compress makes before it takes the records' place
 }
 
 // Reset starts a new uncompressed batch behind dst, which may be nil or the
@@ -88,6 +91,19 @@ func (w *Builder) Count() int { return int(w.n) }
 
 // Len is the size of the batch so far in bytes.
 func (w *Builder) Len() int { return len(w.buf) - w.from }
+
+// Compress compresses the records added so far, once and before Batch. Nothing can
+// be added behind it; the header can be set as before. As Java's producer it takes
+// what comes out even if that is larger (MemoryRecordsBuilder).
+func (w *Builder) Compress(s *codec.State, c Codec, level int) {
+	if c == None {
+		return
+	}
+	at := w.from + HeaderBytes
+	w.packed = s.Compress(w.packed[:0], w.buf[at:], c, level)
+	w.buf = append(w.buf[:at], w.packed...)
+	w.buf[w.from+atAttributes+1] |= byte(c)
+}
 
 // Batch completes the header and returns the batch, valid until the next Reset.
 func (w *Builder) Batch() Batch {

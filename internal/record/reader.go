@@ -3,9 +3,12 @@ package record
 import (
 	"encoding/binary"
 	"math"
+
+	"trial/internal/record/codec"
 )
 
-// Record is one record of a batch. Its slices alias the batch.
+// Record is one record of a batch. Its slices alias the batch, or what its records
+// were decompressed into.
 type Record struct {
 	Offset    int64
 	Timestamp int64
@@ -39,14 +42,29 @@ func (r *Record) Headers() []Header {
 	return hs
 }
 
-// Each calls f for every record of an uncompressed batch, in order, until f
-// returns an error. ErrCompressed if the codec is not None, ErrMalformed when
-// the records are not what the header announces.
+// Records returns the encoded records: those of an uncompressed batch as a part of
+// it, those of a compressed one decompressed into dst[:0]. They are what Walk and
+// Examine take.
+func (b Batch) Records(dst []byte, s *codec.State) ([]byte, error) {
+	switch {
+	case len(b) < HeaderBytes:
+		return nil, ErrShort
+	case b.Codec() == None:
+		return b[HeaderBytes:], nil
+	}
+	return s.Decompress(dst[:0], b[HeaderBytes:], b.Codec(), MaxUncompressed)
+}
+
+// Each calls f for every record, in order, until f returns an error. It fails with
+// ErrMalformed when the records are not what the header announces, or with an error
+// of package codec. Whoever goes over many compressed batches does better with
+// Records and Walk, whose decoder and buffer can be used again.
 func (b Batch) Each(f func(Record) error) error {
-	it, err := b.Iter()
+	records, err := b.Records(nil, &codec.State{})
 	if err != nil {
 		return err
 	}
+	it := b.Walk(records)
 	var r Record
 	for {
 		ok, err := it.Next(&r)
@@ -69,6 +87,14 @@ type Iter struct {
 	maxTime   int64
 }
 
+// Walk starts a walk over the records of b, as Records gave them.
+func (b Batch) Walk(records []byte) Iter {
+	return Iter{
+		c: cursor{b: records}, left: b.NumRecords(), base: b.BaseOffset(),
+		baseTime: b.BaseTimestamp(), fixedTime: b.LogAppendTime(), maxTime: b.MaxTimestamp(),
+	}
+}
+
 // Iter starts a walk over the records of an uncompressed batch.
 func (b Batch) Iter() (Iter, error) {
 	if len(b) < HeaderBytes {
@@ -77,10 +103,7 @@ func (b Batch) Iter() (Iter, error) {
 	if b.Codec() != None {
 		return Iter{}, ErrCompressed
 	}
-	return Iter{
-		c: cursor{b: b[HeaderBytes:]}, left: b.NumRecords(), base: b.BaseOffset(),
-		baseTime: b.BaseTimestamp(), fixedTime: b.LogAppendTime(), maxTime: b.MaxTimestamp(),
-	}, nil
+	return b.Walk(b[HeaderBytes:]), nil
 }
 
 // Next reads the next record into r; false at the end.
@@ -115,39 +138,44 @@ func (it *Iter) Next(r *Record) (bool, error) {
 	return true, nil
 }
 
-// Stats is what Scan finds in the records of a batch.
+// Stats is what Examine finds in the records of a batch.
 type Stats struct {
 	MinTimestamp int64 // over records that have one; MaxInt64 if none has
 	MaxTimestamp int64 // NoTimestamp if none has
 	NullKeys     int32
 }
 
-// Scan goes once over the records of an uncompressed batch and verifies that
+// Examine goes once over the records of b, as Records gave them, and verifies that
 // they are well-formed and that their offset deltas are 0, 1, 2 and so on, as a
 // broker must before it stores what a client built (LogValidator).
-func (b Batch) Scan() (Stats, error) {
+func (b Batch) Examine(records []byte) (Stats, error) {
 	s := Stats{MinTimestamp: math.MaxInt64, MaxTimestamp: NoTimestamp}
-	if len(b) < HeaderBytes {
-		return s, ErrShort
-	}
-	if b.Codec() != None {
-		return s, ErrCompressed
-	}
-	baseTime, n, at := b.BaseTimestamp(), b.NumRecords(), HeaderBytes
+	baseTime, n, at := b.BaseTimestamp(), b.NumRecords(), 0
 	for i := int32(0); i < n; i++ {
-		size, from := varintAt(b, at)
-		if from > len(b) || size < 1 || size > int64(len(b)-from) {
+		size, from := varintAt(records, at)
+		if from > len(records) || size < 1 || size > int64(len(records)-from) {
 			return s, ErrMalformed
 		}
 		at = from + int(size)
-		if !s.record(b[:at], from+1, baseTime, int64(i)) { // behind the attributes, of which none is defined
+		if !s.record(records[:at], from+1, baseTime, int64(i)) { // behind the attributes, of which none is defined
 			return s, ErrMalformed
 		}
 	}
-	if n < 0 || at != len(b) {
+	if n < 0 || at != len(records) {
 		return s, ErrMalformed
 	}
 	return s, nil
+}
+
+// Scan is Examine of an uncompressed batch.
+func (b Batch) Scan() (Stats, error) {
+	switch {
+	case len(b) < HeaderBytes:
+		return Stats{}, ErrShort
+	case b.Codec() != None:
+		return Stats{}, ErrCompressed
+	}
+	return b.Examine(b[HeaderBytes:])
 }
 
 // record goes over one record, which ends with b. This runs for every record

@@ -12,7 +12,7 @@ import (
 // clock or an unordered map there and a seed replays nothing.
 var Deterministic = []string{
 	"clock", "clock/virtual", "engine", "engine/echo", "engine/kafka/...", "client/...", "net/simnet", "disk/simdisk", "faults",
-	"checks", "checks/...", "sim", "sim/cluster", "internal/record", "internal/wire", "internal/must", "internal/mutant",
+	"checks", "checks/...", "sim", "sim/cluster", "sim/trialrun", "internal/record", "internal/record/codec", "internal/wire", "internal/must", "internal/mutant",
 }
 
 // bannedImports have no place under a seed.
@@ -46,7 +46,7 @@ var allowedImports = []allowedImport{
 
 // suites are the packages outside tests that may import testing: they are tests
 // that others run.
-var suites = []string{"engine/enginetest", "disk/disktest", "sim/simtest"}
+var suites = []string{"engine/enginetest", "disk/disktest", "sim/simtest", "internal/golden", "sim/bubble"}
 
 // Banned reports constructs that would break determinism.
 func (t *Tree) Banned() []string {

@@ -69,6 +69,70 @@ func TestMapOrderReachesNothing(t *testing.T) {
 	report(t, bad)
 }
 
+// What another module plugs in to must be what it can import.
+func TestNoInternalTypeIsShownOutside(t *testing.T) {
+	if testing.Short() {
+		t.Skip("type-checks the whole module")
+	}
+	bad, err := Exposed(root0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report(t, bad)
+}
+
+func TestShownInternalTypesAreNoticed(t *testing.T) {
+	dir := t.TempDir()
+	for path, text := range map[string]string{
+		"go.mod":               "module trial\n\ngo 1.26\n",
+		"internal/secret/s.go": "package secret\n\ntype Key struct{}\n\ntype Name = string\n",
+		"shop/shop.go": `package shop
+
+import "trial/internal/secret"
+
+type Door struct {
+	Locks []secret.Key
+	spare secret.Key
+	Plain int
+}
+
+func (d *Door) Open(with map[string]*secret.Key) error { _ = d.spare; return nil }
+
+func (d *Door) close(with secret.Key) {}
+
+type Seller interface{ Sell(n int) (secret.Key, error) }
+
+type All[T any] struct{ Of T }
+
+func Box() All[secret.Key] { return All[secret.Key]{} }
+
+func Count() int { return len([]secret.Key{}) }
+`,
+	} {
+		full := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad, err := Exposed(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(bad, "\n")
+	want := []string{"shop.Door.Locks", "shop.Door.Open", "shop.Seller.Sell", "shop.Box"}
+	for _, w := range want {
+		if !strings.Contains(all, "shop/shop.go:") || !strings.Contains(all, ": "+w+" shows the internal type trial/internal/secret.Key") {
+			t.Errorf("nobody said %q", w)
+		}
+	}
+	if len(bad) != len(want) {
+		t.Errorf("%d reports, want %d:\n%s", len(bad), len(want), all)
+	}
+}
+
 // Everything but the real edge must build where there is no operating system: the
 // simulator is to run in a browser.
 func TestAllButTheRealEdgeBuildsForWasm(t *testing.T) {

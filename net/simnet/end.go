@@ -49,6 +49,7 @@ type End struct {
 	queued   bool // Host.Ready was called and Take was not
 	starving bool // waits for the machine's budget
 	known    bool // the program has been told of it
+	unread   bool // somebody outside leaves what arrives unread, see SetReading
 
 	recv       ring[Event]
 	finished   bool // Closed is in recv
@@ -159,6 +160,9 @@ func (e *End) wake() {
 // of its machine.
 func (e *End) mayTake() bool {
 	if e.recv.n == 0 {
+		return false
+	}
+	if e.unread && e.state == stateOpen && e.recv.at(0).Kind != Accepted {
 		return false
 	}
 	if !e.accepted || e.state != stateOpen || e.recv.at(0).Kind == Accepted {
@@ -344,6 +348,13 @@ func (e *End) Unmute() {
 // SetWindow sets how many unanswered frames are handed over.
 func (e *End) SetWindow(n int) {
 	e.window = max(1, n)
+	e.wake()
+}
+
+// SetReading says whether frames, and an orderly end behind them, are handed over
+// or wait unread, so that the window closes. A reset is told in any case.
+func (e *End) SetReading(on bool) {
+	e.unread = !on
 	e.wake()
 }
 

@@ -42,7 +42,7 @@ func (b budget) mayLose(id engine.NodeID) (bool, string) {
 		if k != id && (!b.w.Running(k) || b.w.Paused(k)) {
 			return false, b.w.name(k) + " is down or frozen"
 		}
-		if k != id && !b.w.serves(im, int32(k)) {
+		if k != id && b.w.plan.isBroker(int32(k)) && !b.w.serves(im, int32(k)) {
 			return false, b.w.name(k) + " is not registered and unfenced in its present life"
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"trial/client"
 	"trial/client/workload"
 	"trial/clock"
 	"trial/engine"
@@ -21,6 +22,10 @@ type Options struct {
 	Acks     string // "", "0", "1" or "all": of every producer
 	Set      []Setting
 	Mutant   string
+	// Topics, if any, are there instead of drawn ones. What they set is kept against Set.
+	Topics []Topic
+	// NoClients leaves the drawn clients out, for a Stage whose caller brings his own.
+	NoClients bool
 }
 
 // Defaults of Options.
@@ -73,12 +78,23 @@ func Draw(seed uint64, o Options) (Plan, error) {
 	p.drawClimate(engine.NewStream(seed, "plan/climate"))
 	p.drawSettings(engine.NewStream(seed, "plan/settings"))
 	p.drawTopics(engine.NewStream(seed, "plan/topics"))
+	p.fixTopics(o.Topics)
 	p.drawClients(engine.NewStream(seed, "plan/clients"))
+	p.drawCodecs(engine.NewStream(seed, "plan/codecs"))
 	if sc.shape != nil {
 		sc.shape(&p, engine.NewStream(seed, "plan/scenario"))
 	}
+	p.fixTopics(o.Topics)
 	if err := p.override(o); err != nil {
 		return p, err
+	}
+	for i, t := range o.Topics {
+		for _, c := range t.Configs {
+			p.Topics[i].Configs = set(p.Topics[i].Configs, c.Key, c.Value)
+		}
+	}
+	if o.NoClients {
+		p.Clients = nil
 	}
 	if !sc.calm {
 		p.drawFaults(engine.NewStream(seed, "plan/faults"), sc)
@@ -184,11 +200,34 @@ func (p *Plan) drawClients(s *engine.Stream) {
 	add(workload.Lister).EveryMs = int(s.Between(100, 1000))
 }
 
+// drawCodecs lets some producers compress, and some topics have their batches
+// encoded again.
+func (p *Plan) drawCodecs(s *engine.Stream) {
+	for i := range p.Clients {
+		if c := &p.Clients[i]; c.Role == workload.Producer && s.Chance(1, 3) {
+			c.Codec = client.Codec(s.Between(1, int64(len(client.CodecNames())-1)))
+		}
+	}
+	for i := range p.Topics {
+		if s.Chance(1, 6) {
+			names := append(client.CodecNames()[1:], "uncompressed")
+			p.Topics[i].Configs = set(p.Topics[i].Configs, "compression.type", names[s.Pick(len(names))])
+		}
+	}
+}
+
 // The configs that topics and brokers call by one name, and that this draws.
 const (
 	minISR          = "min.insync.replicas"
 	uncleanElection = "unclean.leader.election.enable"
 )
+
+// fixTopics puts the caller's topics in the place of drawn ones.
+func (p *Plan) fixTopics(topics []Topic) {
+	if len(topics) > 0 {
+		p.Topics = Plan{Topics: topics}.Clone().Topics
+	}
+}
 
 // override applies what the caller fixed.
 func (p *Plan) override(o Options) error {

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+
 	"trial/checks"
 	"trial/engine"
 	"trial/sim"
@@ -69,6 +71,18 @@ func (l *faultLog) power(node engine.NodeID, losses []sim.DiskLoss) {
 			e.Lost = append(e.Lost, loss)
 		}
 	}
+	l.emit(e)
+}
+
+// wipe tells what went with the volumes that a new pod does not have.
+func (l *faultLog) wipe(node engine.NodeID, emptied []int) {
+	e := l.event(checks.Wipe, node, 0, "volumes emptied")
+	for _, ref := range l.order {
+		if slices.Contains(emptied, int(ref.Volume)) {
+			e.Lost = append(e.Lost, checks.FileLoss{Volume: ref.Volume, Path: ref.Path, Gone: true, Before: l.images[ref]})
+		}
+	}
+	l.w.Note("%s came back in a new pod: volumes %v are empty, %d files are gone", l.w.name(node), emptied, len(e.Lost))
 	l.emit(e)
 }
 

@@ -21,13 +21,22 @@ type target struct {
 	log *faultLog
 }
 
-var _ faults.World = target{}
+var (
+	_ faults.World   = target{}
+	_ faults.Watcher = target{}
+)
 
 // Brokers names the broker nodes.
 func (t target) Brokers() []string { return t.plan.BrokerNames() }
 
 // Clients names the client nodes.
-func (t target) Clients() []string { return t.plan.ClientNames() }
+func (t target) Clients() []string {
+	names := append(t.plan.ClientNames(), t.guestNames()...)
+	for _, h := range t.hands {
+		names = append(names, h.name)
+	}
+	return names
+}
 
 // Resolve finds who plays a role, as the brokers that run believe; the newest
 // epoch wins.
@@ -113,6 +122,7 @@ func (t target) Start(node string) {
 	if t.World.Start(id) {
 		t.isolation.again(id)
 		t.log.restart(id)
+		t.happen.tell(faults.Event{What: faults.Restart, Of: node})
 	}
 }
 
@@ -123,6 +133,7 @@ func (t target) Kill(node string) {
 	if t.World.Kill(id) {
 		t.crashed(id)
 		t.log.kill(id)
+		t.happen.tell(faults.Event{What: faults.End, Of: node})
 	}
 }
 
@@ -131,16 +142,22 @@ func (t target) crashed(id engine.NodeID) {
 	if id >= firstClientID {
 		t.clients.Crashed(id, t.Now())
 	}
+	if h := t.hand(id); h != nil {
+		h.crashed()
+	}
 }
 
 // PowerFail cuts the power of a node.
 func (t target) PowerFail(node string) {
 	id := t.id(node)
 	t.log.before(id)
-	n := len(t.Losses())
+	n, up := len(t.Losses()), t.Running(id)
 	t.World.PowerFail(id)
 	t.crashed(id)
 	t.log.power(id, t.Losses()[n:])
+	if up {
+		t.happen.tell(faults.Event{What: faults.End, Of: node})
+	}
 	if id < firstClientID {
 		t.lossy[id-1] = true
 	}

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+
 	"trial/checks/liveness"
 	"trial/clock"
 	"trial/engine"
@@ -11,11 +13,13 @@ import (
 // links that faults have cut or clogged: what a quorum leader must notice.
 type isolation struct {
 	w     *world
-	since []clock.Instant // by broker index; clock.Never while it hears a majority
+	nodes []int32         // the voters
+	since []clock.Instant // by index of voter; clock.Never while it hears a majority
 }
 
 func newIsolation(w *world) isolation {
-	i := isolation{w: w, since: make([]clock.Instant, min(w.plan.Brokers, maxVoters))}
+	i := isolation{w: w, nodes: w.plan.voters()}
+	i.since = make([]clock.Instant, len(i.nodes))
 	for k := range i.since {
 		i.since[k] = clock.Never
 	}
@@ -27,7 +31,7 @@ func (i *isolation) refresh() {
 	for k := range i.since {
 		heard := 1
 		for from := range i.since {
-			if from != k && !i.w.blocked(engine.NodeID(from+1), engine.NodeID(k+1)) {
+			if from != k && !i.w.blocked(engine.NodeID(i.nodes[from]), engine.NodeID(i.nodes[k])) {
 				heard++
 			}
 		}
@@ -41,7 +45,7 @@ func (i *isolation) refresh() {
 
 // again begins to count anew: the node was frozen or not there meanwhile.
 func (i *isolation) again(id engine.NodeID) {
-	if k := int(id) - 1; k < len(i.since) && i.since[k] != clock.Never {
+	if k := slices.Index(i.nodes, int32(id)); k >= 0 && i.since[k] != clock.Never {
 		i.since[k] = i.w.Now()
 	}
 }
@@ -55,7 +59,7 @@ func (w *world) blocked(from, to engine.NodeID) bool {
 func (i *isolation) view() []liveness.Isolated {
 	var out []liveness.Isolated
 	for k, since := range i.since {
-		id := engine.NodeID(k + 1)
+		id := engine.NodeID(i.nodes[k])
 		if since == clock.Never || i.w.Paused(id) {
 			continue
 		}

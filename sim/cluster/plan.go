@@ -29,12 +29,13 @@ type Plan struct {
 	Scenario string
 	Mode     Mode
 	For      clock.Duration // the fault phase
-	Brokers  int32
+	Brokers  int32          // the nodes n1, n2 ...: brokers, controllers or both, see Nodes
 	Mutant   string
 	Buggify  bool
 	Linger   bool // the healed cluster is watched until the last deadline, not only until all is well
 	ELR      bool // eligible leader replicas (KIP-966), as new Kafka clusters have them
 
+	Nodes    []Node    // those that are not the default
 	Settings []Setting // broker configs, by Kafka's names, sorted by name
 	Topics   []Topic
 	Clients  []Client
@@ -78,6 +79,7 @@ type Disk struct {
 
 // Clone returns a copy that shares nothing with p.
 func (p Plan) Clone() Plan {
+	p.Nodes = slices.Clone(p.Nodes)
 	p.Settings = slices.Clone(p.Settings)
 	p.Topics = slices.Clone(p.Topics)
 	for i := range p.Topics {

@@ -57,7 +57,7 @@ func (w *world) refreshLossy() {
 		if !w.lossy[i] || !w.Running(engine.NodeID(id)) {
 			continue
 		}
-		if !w.serves(im, id) {
+		if w.plan.isBroker(id) && !w.serves(im, id) {
 			continue
 		}
 		back := true

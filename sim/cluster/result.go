@@ -39,10 +39,16 @@ type Result struct {
 	Lost       int64 // acknowledged records missing, allowed by the configuration
 	Duplicated int64 // surplus copies, allowed by the configuration
 	Faults     int64 // faults that took effect
-	Skipped    int64 // faults that the budget refused or that found no target
+	Skipped    int64 // faults that the budget refused, that found no target or whose anchor never came
+
+	Emptied []string // nodes whose pods were made anew, with empty volumes
+	Forgot  string   // why the cluster has forgotten its metadata, "" if it has not
+	Void    string   // why the judges of facts fell silent before the end, "" if they did not
+	Missed  []string // of the faults skipped, those with an anchor: which and why
 
 	Losses      []LossLine // what was lost, in words
 	Ledger      []string   // what the configuration allows to be lost after these faults, and why
+	Outages     []Outage   // per partition, how long it could not be written and read
 	Evaluations []checks.Evaluation
 	Probes      []Probe
 	Elections   int64 // leader changes of partitions

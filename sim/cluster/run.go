@@ -24,7 +24,14 @@ type RunOptions struct {
 	Trace    io.Writer // one line per event and fact
 	Until    int64     // stop after so many events; 0 runs to the end
 	// OnFact sees every fact, after the judges.
-	OnFact func(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact)
+	OnFact  func(at clock.Instant, node engine.NodeID, inc engine.Incarnation, f engine.Fact)
+	spare   int                               // nodes for the clients of a Stage
+	later   func(string) (checks.Topic, bool) // topics that they create
+	onFault func(f faults.Fault, nodes []string, skipped string, ended bool)
+
+	guests  []Guest // of a Live run
+	epochMs int64   // the wall clock at the start of a Live run
+
 	// OnLog sees what programs log for operators.
 	OnLog func(at clock.Instant, node engine.NodeID, level engine.Level, line string)
 }
@@ -48,7 +55,13 @@ type run struct {
 	inj   *faults.Injector
 	phase string
 	stale []checks.LateRequest
-	late  []clock.Instant // by broker index, after healing: until when it is started again if it fails
+
+	missed []string // anchored faults that were skipped
+
+	byHand int  // faults that a Stage's caller set off by name
+	beyond bool // some of them the budget would not have allowed
+
+	late []clock.Instant // by broker index, after healing: until when it is started again if it fails
 }
 
 // Run executes a plan to its verdict. It panics on a plan that Validate refuses.
@@ -62,7 +75,9 @@ func newRun(p Plan, o RunOptions) *run {
 	if err := p.Validate(); err != nil {
 		panic("cluster: " + err.Error())
 	}
-	r := &run{o: o, panel: panel.New(p.checkConfig()), phase: "safety phase"}
+	cfg := p.checkConfig()
+	cfg.Later = o.later
+	r := &run{o: o, panel: panel.New(cfg), phase: "safety phase"}
 	r.world = newWorld(&p, o, hooks{r.onFact, r.onExit, r.onLate})
 	r.watch = newWatch(r.world)
 	r.log = &faultLog{w: r.world, emit: func(e checks.FaultEvent) { r.panel.OnFault(&e, disks{r.world}) }}
@@ -74,6 +89,7 @@ func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnatio
 		r.panel.OnFact(at, node, inc, f)
 	}
 	r.tally.fact(f)
+	r.happen.fact(node, f)
 	if r.o.OnFact != nil {
 		r.o.OnFact(at, node, inc, f)
 	}
@@ -81,6 +97,7 @@ func (r *run) onFact(at clock.Instant, node engine.NodeID, inc engine.Incarnatio
 
 // onExit: a process that ended by itself with an error is as dead as a killed one.
 func (r *run) onExit(node engine.NodeID, _ engine.Incarnation, err error) {
+	r.happen.tell(faults.Event{What: faults.End, Of: r.name(node)})
 	if err == nil {
 		return
 	}
@@ -99,6 +116,14 @@ const (
 )
 
 func (r *run) execute() {
+	r.start()
+	if r.until(clock.Instant(r.plan.For)) {
+		r.conclude()
+	}
+}
+
+// start starts every node and schedules the faults.
+func (r *run) start() {
 	for _, n := range r.plan.BrokerNames() {
 		r.World.Start(r.id(n))
 	}
@@ -111,19 +136,39 @@ func (r *run) execute() {
 		b = budget{r.world}
 	}
 	r.inj = faults.Apply(target{r.world, r.log}, r.plan.Faults, b, r.onFault)
-	_ = r.until(clock.Instant(r.plan.For)) && r.settle() && r.drain() && r.dump() && r.observeUntilSettled(true)
+}
+
+// conclude ends the fault phase and sees the run to its end.
+func (r *run) conclude() {
+	_ = r.settle() && r.drain() && r.dump() && r.observeUntilSettled(true)
 }
 
 // onFault shows the schedule in the trace.
 func (r *run) onFault(f faults.Fault, nodes []string, skipped string, ended bool) {
+	if r.o.onFault != nil {
+		r.o.onFault(f, nodes, skipped, ended)
+	}
 	switch {
 	case skipped != "":
-		r.Note("fault skipped: %v on %v: %s", f, nodes, skipped)
+		r.Note("fault skipped: %s%v on %v: %s", anchorOf(f), f, nodes, skipped)
+		if f.Anchored() {
+			r.missed = append(r.missed, anchorOf(f)+f.String()+": "+skipped)
+		}
 	case ended:
 		r.Note("fault ends: %v on %v", f, nodes)
 	default:
-		r.Note("fault: %v on %v", f, nodes)
+		r.happen.struck(f, nodes)
+		r.Note("fault: %s%v on %v", anchorOf(f), f, nodes)
 	}
+}
+
+// anchorOf is what a line of the trace says of a fault's anchor.
+func anchorOf(f faults.Fault) string {
+	if !f.Anchored() {
+		return ""
+	}
+	f.At = 0 // that of the strike by now, which begins the line
+	return f.When() + " "
 }
 
 // until runs the world to an instant, in slices, so that it ends soon after a
@@ -155,17 +200,29 @@ func (r *run) over() bool {
 // settle heals and runs on under load until every liveness rule holds.
 func (r *run) settle() bool {
 	r.phase = "liveness phase"
-	r.inj.Heal()
-	r.HealAll()
-	for k := int32(1); k <= r.plan.Brokers; k++ {
-		r.RepairDisk(engine.NodeID(k), 0)
+	r.heal()
+	for range r.plan.Brokers {
 		r.late = append(r.late, r.Now().Add(lateFailures))
 	}
 	if !r.awaitRest() {
 		return false
 	}
+	if r.forgotten() {
+		return false
+	}
 	r.log.note(0, 0, "heal")
 	return r.observeUntilSettled(false)
+}
+
+// heal ends every fault.
+func (r *run) heal() {
+	r.inj.Heal()
+	r.HealAll()
+	for k := int32(1); k <= r.plan.Brokers; k++ {
+		for v := range r.Volumes(engine.NodeID(k)) {
+			r.RepairDisk(engine.NodeID(k), engine.VolumeID(v))
+		}
+	}
 }
 
 // stopsTake bounds how long healing waits for orderly stops. It is a few session
@@ -191,6 +248,11 @@ func (r *run) drain() bool {
 	for i, c := range r.plan.Clients {
 		if c.Role != workload.Consumer {
 			r.World.Stop(firstClientID + engine.NodeID(i))
+		}
+	}
+	for _, h := range r.hands {
+		if h.role != workload.Consumer {
+			r.World.Stop(h.id)
 		}
 	}
 	return r.observeUntilSettled(true)
@@ -228,6 +290,12 @@ func (r *run) converged() bool {
 // dump reads every partition from start to end.
 func (r *run) dump() bool {
 	r.phase = "final dump"
+	if len(r.guests) > 0 && len(r.plan.Clients) == 0 {
+		return true // the records are the guests', and name nothing that the judges know
+	}
+	if len(r.hands) > 0 { // they may have created, widened and deleted topics
+		r.clients.Topics = r.dumped()
+	}
 	r.World.Start(dumpID)
 	limit := r.Now().Add(dumpLimit)
 	for r.Now() < limit {
@@ -256,12 +324,13 @@ func (r *run) images() []converge.Image {
 func (r *run) result() Result {
 	res := Result{
 		Plan: *r.plan, Hash: r.Hash(), Events: int64(r.Events()), Virtual: clock.Duration(r.Now()),
-		Faults: int64(r.inj.Injected()), Skipped: int64(r.inj.Skipped()),
+		Faults: int64(r.inj.Injected()), Skipped: int64(r.inj.Skipped()), Missed: r.missed,
 		Elections: r.tally.elections, ISRChanges: r.tally.isrChanges,
 	}
 	for _, p := range r.Probes() {
 		res.Probes = append(res.Probes, Probe{p.Name, int64(p.Times)})
 	}
+	res.Faults += int64(r.byHand)
 	v := r.Violation()
 	whole := v == nil && !r.panel.Broken() && r.o.Until == 0
 	report := r.panel.End(panel.End{
@@ -271,8 +340,16 @@ func (r *run) result() Result {
 	res.Violations, res.Evaluations = report.Violations, report.Evaluations
 	res.Delivered = report.Stats.Delivered
 	res.countAcks(r.history)
+	for i, made := range r.made {
+		if made {
+			res.Emptied = append(res.Emptied, "n"+itoa32(int32(i+1)))
+		}
+	}
+	res.Outages = outages(r.history, firstFault(r.plan.Faults), r.Now(), report.Ledger.Name)
 	res.account(report)
-	res.keepBudget(r.Now())
+	if !r.beyond {
+		res.keepBudget(r.Now())
+	}
 	switch {
 	case v != nil && (v.Rule == "STUCK" || v.Rule == "LIMIT"):
 		res.Verdict, res.Note = Stuck, v.Reason

@@ -10,11 +10,24 @@ import (
 // ShrinkBudget is how many candidate runs Shrink may make by default.
 const ShrinkBudget = 500
 
-// Shrink looks for the smallest plan on which the same rule fires as on p: fewer
-// and tamer faults first, then fewer clients, less time, then faults once more.
-// progress, if not nil, hears of every candidate.
+// ShrinkOptions are the options of ShrinkWith.
+type ShrinkOptions struct {
+	Budget    int                       // candidate runs at most
+	KeepTimes bool                      // faults stay at their instants, none gets an anchor
+	Progress  func(used int, best Plan) // if not nil, hears of every candidate
+}
+
+// Shrink looks for the smallest plan on which the same rule fires as on p, with
+// anchors instead of times where the failure survives it. progress, if not nil,
+// hears of every candidate.
 func Shrink(p Plan, budget int, progress func(used int, best Plan)) (Plan, Result, int) {
-	s := &shrinker{budget: budget, progress: progress, best: p.Clone()}
+	return ShrinkWith(p, ShrinkOptions{Budget: budget, Progress: progress})
+}
+
+// ShrinkWith shrinks as Shrink does: fewer and tamer faults first, then fewer
+// clients, less time, then faults once more; at last anchors, and simpler ones.
+func ShrinkWith(p Plan, o ShrinkOptions) (Plan, Result, int) {
+	s := &shrinker{budget: o.Budget, progress: o.Progress, best: p.Clone()}
 	s.result = Run(p, RunOptions{})
 	if !s.result.Failed() {
 		return s.best, s.result, 1
@@ -25,6 +38,9 @@ func Shrink(p Plan, budget int, progress func(used int, best Plan)) (Plan, Resul
 	s.clients()
 	s.time()
 	s.faults()
+	if !o.KeepTimes {
+		s.anchors()
+	}
 	return s.best, s.result, s.used
 }
 
@@ -35,6 +51,7 @@ type shrinker struct {
 	used     int
 	budget   int
 	progress func(int, Plan)
+	steady   int // in how many disturbed worlds the best plan fails, too
 }
 
 // try runs a candidate and keeps it if the same rule fires first.

@@ -71,6 +71,10 @@ func (r *Result) countAcks(h *history.History) {
 
 // account takes over what the configuration allowed.
 func (r *Result) account(report *panel.Report) {
+	r.Void = report.Void
+	if f := report.Ledger.Forgot; f != nil {
+		r.Forgot = f.String()
+	}
 	for _, e := range report.Ledger.Entries {
 		r.Ledger = append(r.Ledger, e.String())
 	}
@@ -90,7 +94,7 @@ func (r *Result) account(report *panel.Report) {
 // the budget should have skipped.
 func (r *Result) keepBudget(at clock.Instant) {
 	for _, l := range r.Losses {
-		if r.Plan.Mode == Budget && slices.Contains([]string{"C1", "C2", "C3", "E", "F"}, l.Case) {
+		if r.Plan.Mode == Budget && slices.Contains([]string{"C1", "C2", "C3", "E", "F", "M", "W"}, l.Case) {
 			r.Violations = append(r.Violations, checks.Violation{Rule: "BUDGET", Seq: -1, At: at,
 				Reason: fmt.Sprintf("%d records acknowledged to acks=all were lost although every fault was within the budget: %s (case %s)", l.Lost, l.Sentence, l.Case)})
 		}

@@ -31,6 +31,9 @@ func (p Plan) String() string {
 	}
 	line("net", printFields(p.Net.fields()))
 	line("disk", printFields(p.Disk.fields()))
+	for _, n := range p.Nodes {
+		line("node", n.String())
+	}
 	for _, s := range p.Settings {
 		line("set", s.Key+"="+s.Value)
 	}
@@ -108,6 +111,8 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 		return parseFields(rest, p.Net.fields())
 	case "disk":
 		return parseFields(rest, p.Disk.fields())
+	case "node":
+		return p.parseNode(rest)
 	case "topic":
 		return p.parseTopic(rest)
 	case "client":
@@ -147,7 +152,7 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 		}
 		p.Set(k, val)
 	default:
-		return fmt.Errorf("unknown key; known are plan, seed, scenario, mode, for, brokers, buggify, elr, linger, mutant, net, disk, set, topic, client, faults")
+		return fmt.Errorf("unknown key; known are plan, seed, scenario, mode, for, brokers, buggify, elr, linger, mutant, net, disk, node, set, topic, client, faults")
 	}
 	return err
 }

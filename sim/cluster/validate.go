@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"trial/client"
 	"trial/client/workload"
 	"trial/clock"
 	"trial/faults"
@@ -34,6 +35,9 @@ func (p *Plan) Validate() error {
 	case p.Mutant != "" && !mutant.Enabled:
 		return fmt.Errorf("mutant %s: this binary carries no planted bugs; build it with: go build -tags mutants ./cmd/simrun", p.Mutant)
 	}
+	if err := p.validateNodes(); err != nil {
+		return err
+	}
 	if err := p.validateTopics(); err != nil {
 		return err
 	}
@@ -46,24 +50,41 @@ func (p *Plan) Validate() error {
 	if err := p.validateSettings(); err != nil {
 		return err
 	}
+	if err := faults.CheckAnchors(p.Faults, p.BrokerNames(), p.ClientNames(), p.partitionNames()); err != nil {
+		return err
+	}
 	return faults.Check(p.Faults, p.BrokerNames(), p.ClientNames())
 }
 
 func (p *Plan) validateTopics() error {
 	var names []string
-	for i, t := range p.Topics {
+	for _, t := range p.Topics {
 		switch {
 		case slices.Contains(names, t.Name):
 			return fmt.Errorf("topic %s is there twice", t.Name)
 		case t.Partitions < 1 || t.Partitions > 10_000:
 			return fmt.Errorf("topic %s: partitions=%d; 1 to 10000 are possible", t.Name, t.Partitions)
-		case t.Replicas < 1 || t.Replicas > p.Brokers:
-			return fmt.Errorf("topic %s: replicas=%d; with %d brokers 1 to %d are possible", t.Name, t.Replicas, p.Brokers, p.Brokers)
+		case t.Replicas < 1 || int(t.Replicas) > len(p.hosts()):
+			return fmt.Errorf("topic %s: replicas=%d; with %d brokers 1 to %d are possible", t.Name, t.Replicas, len(p.hosts()), len(p.hosts()))
 		}
-		if want := workload.TopicName(i); t.Name != want || t.Partitions != p.Topics[0].Partitions {
-			return fmt.Errorf("topic %s: the clients of a plan know its topics as t, u, v ..., all of one number of partitions", t.Name)
+		if err := validTopicName(t.Name); err != nil {
+			return err
 		}
 		names = append(names, t.Name)
+	}
+	return nil
+}
+
+// validTopicName is Kafka's rule (org.apache.kafka.common.internals.Topic).
+func validTopicName(name string) error {
+	legal := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
+	}
+	if name == "" || name == "." || name == ".." || len(name) > 249 || strings.IndexFunc(name, func(r rune) bool { return !legal(r) }) >= 0 {
+		return fmt.Errorf("topic %q: a name is 1 to 249 of the characters a-z A-Z 0-9 . _ -, and neither . nor ..", name)
+	}
+	if name == "__cluster_metadata" {
+		return fmt.Errorf("topic %s is the cluster's own", name)
 	}
 	return nil
 }
@@ -89,12 +110,14 @@ func (c *Client) validate(topics []Topic) error {
 		}
 	}
 	if c.Topics != len(topics) || c.Partitions != int(topics[0].Partitions) {
-		return fmt.Errorf("topics=%d partitions=%d; the plan has %d topics of %d partitions", c.Topics, c.Partitions, len(topics), topics[0].Partitions)
+		return fmt.Errorf("topics=%d partitions=%d; the plan has %d topics, the first of %d partitions", c.Topics, c.Partitions, len(topics), topics[0].Partitions)
 	}
 	if c.Role != workload.Producer {
 		return nil
 	}
 	switch {
+	case !c.Codec.Known():
+		return fmt.Errorf("codec %s is none of %s", c.Codec, strings.Join(client.CodecNames(), ", "))
 	case c.Acks < -1 || c.Acks > 1:
 		return fmt.Errorf("acks=%d is none of -1 (all), 0, 1", c.Acks)
 	case c.Idempotent != 0 && c.Acks != -1:

@@ -51,7 +51,7 @@ func (t *watch) catchUp() {
 		switch e.Kind {
 		case history.SendInvoked:
 			t.begin(e, "send")
-			if !healing {
+			if !healing && e.Client < int32(firstSpareID) { // by hand is not tried: nobody may be there to read it
 				t.part(e.Topic, e.Partition).tried = true
 			}
 		case history.ListInvoked:
@@ -112,7 +112,7 @@ func (t *watch) view(idle bool) *liveness.View {
 	}
 	im := t.w.newestImage()
 	for k := int32(1); k <= t.w.plan.Brokers; k++ {
-		n := liveness.Node{ID: k, Controller: -1, Up: t.w.Running(engine.NodeID(k))}
+		n := liveness.Node{ID: k, Controller: -1, Up: t.w.Running(engine.NodeID(k)), NoBroker: !t.w.plan.isBroker(k)}
 		if b := t.w.broker(k); b != nil {
 			bv := b.View()
 			n.Controller, n.ControllerEpoch, n.MetadataOffset = bv.ControllerID, bv.ControllerEpoch, bv.MetadataOffset
@@ -145,7 +145,7 @@ func (t *watch) view(idle bool) *liveness.View {
 			}
 			v.Partitions = append(v.Partitions, liveness.Partition{
 				Name: topic.Name + "-" + strconv.Itoa(i), Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, Replicas: p.Replicas, ISR: p.ISR, ELR: p.ELR,
-				HW: e.hw, LEO: e.leo, Idle: idle, LastProduce: c.produced, LastFetch: read, Probed: c.tried && !idle,
+				LegalOffline: t.w.legalOffline(p), HW: e.hw, LEO: e.leo, Idle: idle, LastProduce: c.produced, LastFetch: read, Probed: c.tried && !idle,
 			})
 		}
 	}
@@ -157,10 +157,8 @@ func (p *Plan) checkConfig() checks.Config {
 	c := checks.Config{Timeouts: p.timeouts(), ELR: p.ELR}
 	for id := int32(1); id <= p.Brokers; id++ {
 		c.Brokers = append(c.Brokers, id)
-		if id <= maxVoters {
-			c.Voters = append(c.Voters, id)
-		}
 	}
+	c.Voters = p.voters()
 	for i := range p.Topics {
 		c.Topics = append(c.Topics, p.checkTopic(&p.Topics[i]))
 	}

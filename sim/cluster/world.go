@@ -16,6 +16,8 @@ import (
 // Node ids: brokers have their Kafka node ids, from 1.
 const (
 	firstClientID engine.NodeID = 101
+	firstSpareID  engine.NodeID = 501
+	firstGuestID  engine.NodeID = 801
 	setupID       engine.NodeID = 901
 	dumpID        engine.NodeID = 902
 )
@@ -31,9 +33,13 @@ type world struct {
 	plan    *Plan
 	clients *workload.Run
 	history *history.History
+	guests  []Guest
 	setup   *setup
+	hands   []*hand // the clients that a Stage drives, on the spare nodes
+	happen  happenings
 	held    holdTracker
 	stopped []engine.Incarnation // broker index -> the latest that was asked to stop
+	made    []bool               // broker index -> its pod was made anew, with empty volumes
 	lossy   []bool               // broker index -> a power failure struck and its replicas are not all back in sync
 
 	nesting     nesting
@@ -55,23 +61,29 @@ type hooks struct {
 }
 
 func newWorld(p *Plan, o RunOptions, h hooks) *world {
-	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers), stopped: make([]engine.Incarnation, p.Brokers)}
+	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers), made: make([]bool, p.Brokers), stopped: make([]engine.Incarnation, p.Brokers)}
 	w.held.w = w
+	w.happen = happenings{w: w, on: p.Faults.Anchored() || o.spare > 0} // the caller of a stage may add anchors
+	w.history.Seen = w.happen.client
+	w.guests = o.guests
 	w.isolation = newIsolation(w)
 	w.flips = engine.NewStream(p.Seed, "world/flips")
 	var bootstrap []string
-	for id := int32(1); id <= p.Brokers; id++ {
+	for _, id := range p.hosts() {
 		bootstrap = append(bootstrap, brokerAddr(id))
 	}
 	w.clients = &workload.Run{History: w.history, Bootstrap: bootstrap, Mutant: p.Mutant}
+	for _, t := range p.Topics {
+		w.clients.Topics = append(w.clients.Topics, workload.Topic{Name: t.Name, Partitions: int(t.Partitions)})
+	}
 	opt := sim.Options{
 		Seed: p.Seed, Net: p.Net.climate(), Disk: p.Disk.climate(), Limits: p.Net.limits(),
-		Trace: o.Trace, OnLog: o.OnLog, OnFact: h.fact, OnExit: h.exit, OnLate: h.late,
+		EpochMs: o.epochMs, Trace: o.Trace, OnLog: o.OnLog, OnFact: h.fact, OnExit: h.exit, OnLate: h.late,
 	}
 	if p.Buggify {
 		opt.Buggify = sim.Buggify{Active: 25, Rarest: 100}
 	}
-	opt.Nodes = w.nodes(bootstrap)
+	opt.Nodes = append(w.nodes(bootstrap), w.spares(o.spare)...)
 	w.World = sim.New(opt)
 	return w
 }
@@ -79,19 +91,21 @@ func newWorld(p *Plan, o RunOptions, h hooks) *world {
 func (w *world) nodes(bootstrap []string) []sim.NodeSpec {
 	p := w.plan
 	var voters []kafka.Voter
-	for id := int32(1); id <= min(p.Brokers, maxVoters); id++ {
+	for _, id := range p.voters() {
 		voters = append(voters, kafka.Voter{ID: id, Addr: controllerAddr(id)})
 	}
 	var specs []sim.NodeSpec
 	for id := int32(1); id <= p.Brokers; id++ {
+		node := p.Node(id)
 		cfg := kafka.Config{
+			ControllerOnly: node.Roles == ControllerOnly, Rack: node.Rack,
 			NodeID: id, ClusterID: clusterID, Voters: voters, Settings: p.settings(), Mutant: p.Mutant,
 			Features:  map[string]int16{elrFeature: boolLevel(p.ELR)},
 			Listeners: kafka.Listeners{Client: brokerAddr(id), Controller: controllerAddr(id)},
 		}
 		specs = append(specs, sim.NodeSpec{
 			ID: engine.NodeID(id), Factory: func() engine.Program { return kafka.New(cfg) },
-			Listeners: []string{brokerAddr(id), controllerAddr(id)}, Volumes: 1,
+			Listeners: []string{brokerAddr(id), controllerAddr(id)}, Volumes: node.volumes(),
 		})
 	}
 	for i, c := range p.Clients {
@@ -100,10 +114,10 @@ func (w *world) nodes(bootstrap []string) []sim.NodeSpec {
 			ID: firstClientID + engine.NodeID(i), Factory: func() engine.Program { return workload.New(w.clients, cfg) },
 		})
 	}
+	specs = append(specs, w.guestSpecs()...)
 	w.setup = &setup{topics: p.Topics, bootstrap: bootstrap, history: w.history}
 	specs = append(specs, sim.NodeSpec{ID: setupID, Factory: func() engine.Program { return w.setup }})
 	dump := workload.Default(workload.Dumper)
-	dump.Topics, dump.Partitions = len(p.Topics), int(p.Topics[0].Partitions)
 	dump.RequestMs = 5000
 	specs = append(specs, sim.NodeSpec{ID: dumpID, Factory: func() engine.Program { return workload.New(w.clients, dump) }})
 	return specs
@@ -136,6 +150,14 @@ func (w *world) id(name string) engine.NodeID {
 	if i := slices.Index(w.plan.ClientNames(), name); i >= 0 {
 		return firstClientID + engine.NodeID(i)
 	}
+	for _, h := range w.hands {
+		if h.name == name {
+			return h.id
+		}
+	}
+	if id, ok := w.guest(name); ok {
+		return id
+	}
 	panic("cluster: no node is called " + name) // Validate has checked the names
 }
 
@@ -146,6 +168,10 @@ func (w *world) name(id engine.NodeID) string {
 		return setupName
 	case id == dumpID:
 		return dumpName
+	case id >= firstGuestID && int(id-firstGuestID) < len(w.guests):
+		return w.guests[id-firstGuestID].Name
+	case w.hand(id) != nil:
+		return w.hand(id).name
 	case i >= 0 && i < len(w.plan.Clients):
 		return w.plan.Clients[i].Name
 	}

@@ -27,6 +27,10 @@ type Append struct {
 	Origin Origin
 	Tag    any // the caller's
 
+	// Look is what Inspect found in Data, if the caller has looked: compressed
+	// records are work for Host.Offload. Without it AppendLeader looks itself.
+	Look *Look
+
 	// Base and Next are the offsets of the batches, set at submission.
 	Base, Next int64
 	// Err is set at Done: nil if the batches became visible, else ErrTruncated (a

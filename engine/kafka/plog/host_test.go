@@ -81,6 +81,11 @@ func (h *fakeHost) SetTimer(t *engine.Timer, at clock.Instant) {
 	h.timers = append(h.timers, t)
 }
 
+func (h *fakeHost) Offload(j *engine.Job) {
+	j.Run()
+	h.SetTimer(&engine.Timer{Fire: j.Done}, h.now)
+}
+
 func (h *fakeHost) StopTimer(t *engine.Timer) {
 	t.Host.Index = 0
 	h.timers = slices.DeleteFunc(h.timers, func(o *engine.Timer) bool { return o == t })

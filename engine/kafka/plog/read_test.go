@@ -9,6 +9,7 @@ import (
 
 	"trial/engine"
 	"trial/internal/record"
+	"trial/internal/record/codec"
 )
 
 func TestLocateGivesWholeBatchesWithinItsBounds(t *testing.T) {
@@ -117,6 +118,7 @@ func TestFailedReadTakesTheLogOffline(t *testing.T) {
 
 // Lookups by time agree with a linear scan over the records.
 func TestTimestampLookupsAgreeWithALinearScan(t *testing.T) {
+	var s codec.State
 	rapid.Check(t, func(t *rapid.T) {
 		h := newHost(newDisk(), rapid.Uint64().Draw(t, "seed"))
 		l := New(h, 0, "t-0", Config{SegmentBytes: 300})
@@ -135,6 +137,7 @@ func TestTimestampLookupsAgreeWithALinearScan(t *testing.T) {
 				w.Add(ts, nil, nil)
 				recs = append(recs, rec{int64(len(recs)), ts, int32(i)})
 			}
+			w.Compress(&s, record.Codec(rapid.IntRange(0, 4).Draw(t, "codec")), 0)
 			if _, code := l.AppendLeader(&Append{Data: w.Batch()}, int32(i)); code != 0 {
 				t.Fatalf("code %d", code)
 			}

@@ -3,13 +3,14 @@ package plog
 import (
 	"math"
 
+	"trial/engine"
 	"trial/internal/record"
+	"trial/internal/record/codec"
 )
 
 // LookupTimestamp finds the first record below limit whose timestamp is at or
 // above ts, with its own timestamp and leader epoch; -1, -1, -1 if there is none
-// (UnifiedLog.fetchOffsetByTimestamp). Within a compressed batch it answers with
-// the first record of the batch.
+// (UnifiedLog.fetchOffsetByTimestamp).
 func (l *Log) LookupTimestamp(ts, limit int64, done func(offset, timestamp int64, epoch int32, err error)) {
 	l.search(&search{l: l, ts: ts, limit: min(limit, l.end), done: done})
 }
@@ -112,11 +113,25 @@ func (q *search) scan(_ int, err error) {
 		q.done(-1, -1, -1, err)
 		return
 	}
-	it, err := record.Batch(q.buf).Iter()
-	if err != nil {
-		q.end(q.best.base, record.Batch(q.buf).BaseTimestamp(), q.best.epoch)
+	b := record.Batch(q.buf)
+	if b.Codec() == record.None {
+		q.walk(b.Walk(q.buf[record.HeaderBytes:]))
 		return
 	}
+	var records []byte
+	job := &engine.Job{Bytes: int64(len(b)), Run: func() { records, err = b.Records(nil, &codec.State{}) }}
+	job.Done = func() {
+		if err != nil { // damaged: the batch is all that is known
+			q.end(q.best.base, b.BaseTimestamp(), q.best.epoch)
+			return
+		}
+		q.walk(b.Walk(records))
+	}
+	q.l.h.Offload(job)
+}
+
+// walk looks for the record in the batch.
+func (q *search) walk(it record.Iter) {
 	var r record.Record
 	for {
 		ok, err := it.Next(&r)

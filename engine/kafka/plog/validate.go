@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"trial/internal/record"
+	"trial/internal/record/codec"
 )
 
 // validate decides whether a leader may append these bytes; 0 or a kerr code
@@ -34,7 +35,7 @@ func (l *Log) validate(a *Append) int16 {
 			return codeOf(err)
 		}
 		if client {
-			if code := l.validateClient(b); code != 0 {
+			if code := l.validateClient(a, b); code != 0 {
 				return code
 			}
 		}
@@ -65,9 +66,9 @@ func codeOf(err error) int16 {
 	return kerr.InvalidRecord.Code
 }
 
-// validateClient holds a batch of a produce request to the rules for clients
+// validateClient holds the batch of a produce request to the rules for clients
 // (LogValidator.validateBatch, validateTimestamp).
-func (l *Log) validateClient(b record.Batch) int16 {
+func (l *Log) validateClient(a *Append, b record.Batch) int16 {
 	n := b.NumRecords()
 	switch {
 	case b.BaseOffset() != 0, b.Control(), n == 0, n != b.LastOffsetDelta()+1:
@@ -75,13 +76,20 @@ func (l *Log) validateClient(b record.Batch) int16 {
 	case b.ProducerID() >= 0 && (b.BaseSequence() < 0 || b.ProducerEpoch() < 0):
 		return kerr.InvalidRecord.Code
 	}
-	stats := record.Stats{MinTimestamp: b.MaxTimestamp(), MaxTimestamp: b.MaxTimestamp()}
-	if b.Codec() == record.None {
-		var err error
-		if stats, err = b.Scan(); err != nil {
-			return kerr.InvalidRecord.Code
+	var look Look
+	if a.Look != nil {
+		look = *a.Look
+	} else {
+		var s *codec.State
+		if b.Codec() != record.None {
+			s = &codec.State{}
 		}
+		look.Inspect(b, s, nil)
 	}
+	if look.Code != 0 {
+		return look.Code
+	}
+	stats := look.Stats
 	if l.cfg.LogAppendTime {
 		return 0
 	}

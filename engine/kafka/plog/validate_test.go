@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"trial/internal/record"
+	"trial/internal/record/codec"
 )
 
 func TestWhatALeaderRefuses(t *testing.T) {
@@ -30,6 +31,21 @@ func TestWhatALeaderRefuses(t *testing.T) {
 		w.SetControl()
 		w.AddControl(now, record.ControlCommit, nil)
 		return w.Batch()
+	}
+	compressed := func(c record.Codec, ts ...int64) record.Batch {
+		var w record.Builder
+		w.Reset(nil)
+		for _, ts := range ts {
+			w.Add(ts, nil, []byte("a value"))
+		}
+		w.Compress(&codec.State{}, c, 0)
+		return w.Batch()
+	}
+	cut := func(b record.Batch) record.Batch {
+		b = b[:len(b)-3]
+		b[11] -= 3
+		b.SetCRC()
+		return b
 	}
 	for name, c := range map[string]struct {
 		data   []byte
@@ -58,7 +74,11 @@ func TestWhatALeaderRefuses(t *testing.T) {
 		"negative sequence":        {idempotent(5, 0, -1, 1), OriginClient, 87},
 		"negative producer epoch":  {idempotent(5, -1, 0, 1), OriginClient, 87},
 		"unknown codec":            {edit(batch(1, 1), 22, 6, true), OriginClient, 76},
-		"compressed":               {edit(batch(1, 1), 22, 2, true), OriginClient, 0},
+		"compressed":               {compressed(record.Zstd, now, now+1), OriginClient, 0},
+		"not what its codec says":  {edit(batch(1, 1), 22, 2, true), OriginClient, -1},
+		"cut in its compression":   {cut(compressed(record.Gzip, now)), OriginClient, -1},
+		"compressed, count is off": {edit(edit(compressed(record.LZ4, now, now), 60, 3, false), 26, 2, true), OriginClient, 87},
+		"compressed, hours ahead":  {compressed(record.Snappy, now, now+7_200_000), OriginClient, 32},
 		"log append time":          {edit(batch(1, 1), 22, 8, true), OriginClient, 32},
 		"an hour ahead":            {stamped(now + 3_600_000), OriginClient, 0},
 		"more than an hour ahead":  {stamped(now, now+3_600_001), OriginClient, 32},

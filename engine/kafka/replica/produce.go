@@ -29,7 +29,7 @@ func (p *Partition) Produce(w *ProduceWaiter, data []byte, acks int16) {
 		p.refuse(w, code)
 		return
 	}
-	w.op.Data, w.op.Origin, w.op.Tag = data, plog.OriginClient, w
+	w.op.Data, w.op.Origin, w.op.Tag, w.op.Look = data, plog.OriginClient, w, w.Look
 	w.op.Done = onAppended
 	res, code := p.log.AppendLeader(&w.op, p.leaderEpoch)
 	switch {

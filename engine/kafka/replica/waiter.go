@@ -16,6 +16,8 @@ type ProduceWaiter struct {
 	Written func()
 	// Tag is the caller's.
 	Tag any
+	// Look is what the caller found in the records, see plog.Append.
+	Look *plog.Look
 
 	Code         int16
 	ErrMsg       string

@@ -24,6 +24,9 @@ type AppendDuplicate struct {
 	Base, Last int64
 }
 
+// LogOpening: recovery of a replica's log began.
+type LogOpening struct{ TP }
+
 // LogOpened: recovery of a replica's log ended. Clean says that the previous
 // incarnation ended with a clean stop.
 type LogOpened struct {
@@ -142,6 +145,7 @@ type VolumeOffline struct {
 
 func (Appended) FactName() string        { return "append" }
 func (AppendDuplicate) FactName() string { return "duplicate" }
+func (LogOpening) FactName() string      { return "opening" }
 func (LogOpened) FactName() string       { return "opened" }
 func (Truncated) FactName() string       { return "truncate" }
 func (BecameLeader) FactName() string    { return "lead" }

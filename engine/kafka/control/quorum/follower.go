@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -10,7 +11,6 @@ import (
 	"trial/engine/kafka/control/peer"
 	"trial/engine/kafka/plog"
 	"trial/engine/kafka/view"
-	"trial/internal/must"
 	"trial/internal/mutant"
 	"trial/internal/record"
 )
@@ -224,7 +224,12 @@ func (m *Member) truncate(e int32, end int64) {
 	if m.h.Observed() {
 		m.h.Emit(view.QuorumTruncated{To: to, HW: m.hw})
 	}
-	must.Hold(to >= m.hw, "metadata log truncates to %d below its high watermark %d", to, m.hw)
+	if to < m.hw {
+		// The quorum has forgotten what it had committed: a majority of its voters came
+		// back with empty disks. Kafka's node ends here, too (KafkaRaftLog.truncateTo).
+		m.fatal(fmt.Errorf("the leader's metadata log ends at %d, below what was committed: up to %d", to, m.hw))
+		return
+	}
 	m.h.Logf(engine.Info, "metadata log truncates to %d: the leader's epoch %d ends at %d", to, e, end)
 	m.syncing = true
 	m.log.TruncateTo(to, func(err error) {
