@@ -375,6 +375,15 @@ func TestLossesThatTheConfigurationPermits(t *testing.T) {
 			w.isr(2, 2, 2)
 			w.lead(2, 2)
 		}},
+		{name: "W3 what it lost was committed afterwards, by what it had fetched before", tell: func(w *world) {
+			w.append(0, 1, 2, 3)
+			w.append(0, 1, 2, 3)
+			w.fetched(1, 0, 2, 3)
+			w.OnPower(w.at, 3, loss(w, 3, 1))
+			w.advance(1, 0, 1, 1, 2, 3)
+			w.advance(1, 0, 2, 1, 2, 3)
+			w.reopen(3, false)
+		}},
 		{name: "W9 a leader that hung counts a fetch of the incarnation before", tell: func(w *world) {
 			w.replicated(1, 0, 2, 3)
 			w.OnPower(w.at, 2, loss(w, 2, 1))

@@ -170,7 +170,7 @@ func (l *lineage) push(r *replica, b view.Batch) {
 // matched raises match; a replica that is complete again has nothing to answer for.
 func (l *lineage) matched(r *replica, to int64) {
 	r.match = to
-	if r.match >= l.trueHW {
+	if r.match >= l.trueHW && r.match >= r.lostEnd { // what it lost may be committed yet
 		r.lossy, r.wiped, r.lost, r.lostEnd = false, false, never, 0
 	}
 }
