@@ -20,8 +20,12 @@ type Config struct {
 	ELR bool
 	// LooseHW says that the high watermark may move while ISR < min ISR, as before
 	// KAFKA-15583. Off is strict.
-	LooseHW  bool
-	Timeouts Timeouts
+	LooseHW bool
+	// FirstAlone says that every idempotent producer waits for its first batch in a
+	// partition to land before it sends the next one. Brokers take any first sequence
+	// (KAFKA-14359), so only then may no log begin in the middle of a producer.
+	FirstAlone bool
+	Timeouts   Timeouts
 }
 
 // Topic is the configuration of one topic.

@@ -219,5 +219,17 @@ func (p *Producer) mayNumber(q *sendQueue, b *batch) bool {
 	// The broker recognizes only the last five batches. Counting those in flight,
 	// as the Java client does, is not enough: while one batch is sent again and
 	// again, later ones that are acknowledged at once would push it out.
-	return q.numbered-oldest < rememberedBatches && (!p.cfg.FirstBatchAlone || s.lastAcked >= 0)
+	return q.numbered-oldest < rememberedBatches && (!p.cfg.FirstBatchAlone || s.lastAcked >= 0 || p.followsFirst())
+}
+
+// followsFirst is the planted bug IDM-08 (KAFKA-14359): a broker without state
+// takes any first sequence, as Kafka's does, and the producer sends more batches
+// before its first one is known to have landed.
+func (p *Producer) followsFirst() bool {
+	if !mutant.Enabled || p.cfg.Mutant != mutant.IDM08 {
+		return false
+	}
+	p.h.Probe("mutant.reached")
+	p.h.Probe("mutant.infected")
+	return true
 }

@@ -56,6 +56,7 @@ type chunk struct {
 	gen     int64
 	aborted []abortedTxn // by first offset, those not passed yet
 	inTxn   []int64      // producer ids whose aborted transaction is open here
+	hw      int64        // mutant SYN-L6: the high watermark that came with it
 
 	batch record.Batch // being delivered, nil between batches
 	iter  record.Iter

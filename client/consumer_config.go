@@ -40,6 +40,8 @@ type ConsumerConfig struct {
 	OnFetch func(f *Fetch)
 	// OnError, if set, is told of errors that retrying alone may not cure.
 	OnError func(topic string, partition int32, offset int64, err error)
+	// Mutant names a planted bug, see package mutant.
+	Mutant string
 }
 
 // Record is one consumed record. Key and Value alias a buffer of the consumer.

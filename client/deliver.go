@@ -5,12 +5,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"trial/internal/mutant"
 	"trial/internal/record"
 )
 
 func newChunk(a *assignment, p *kmsg.FetchResponseTopicPartition, fr *frame, committed bool) *chunk {
 	fr.refs++
-	c := &chunk{frame: fr, data: p.RecordBatches, gen: a.gen}
+	c := &chunk{frame: fr, data: p.RecordBatches, gen: a.gen, hw: p.HighWatermark}
 	if committed {
 		for _, t := range p.AbortedTransactions {
 			c.aborted = append(c.aborted, abortedTxn{t.ProducerID, t.FirstOffset})
@@ -96,6 +97,7 @@ func (k *Consumer) step(a *assignment) int {
 func (k *Consumer) nextBatch(a *assignment, c *chunk) int {
 	b, rest, err := record.Next(c.data)
 	if errors.Is(err, record.ErrShort) { // the broker cuts the last batch at the size limit
+		k.passesOver(a, c)
 		k.dropChunk(a)
 		return 0
 	}
@@ -130,6 +132,19 @@ func (k *Consumer) nextBatch(a *assignment, c *chunk) int {
 	}
 	c.batch, c.iter = b, b.Walk(records)
 	return 0
+}
+
+// passesOver is the planted bug SYN-L6: behind an answer the position is the high
+// watermark that came with it, although the answer may have ended below.
+func (k *Consumer) passesOver(a *assignment, c *chunk) {
+	if !mutant.Enabled || k.cfg.Mutant != mutant.SynL6 {
+		return
+	}
+	k.h.Probe("mutant.reached")
+	if c.hw > a.offset {
+		k.h.Probe("mutant.infected")
+		a.offset = c.hw
+	}
 }
 
 // skips reports whether a transactional batch belongs to an aborted

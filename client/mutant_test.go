@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"trial/checks/history"
 	"trial/client"
 	"trial/clock"
 	"trial/internal/mutant"
@@ -41,5 +42,40 @@ func TestMutantCLI03Reorders(t *testing.T) {
 	}
 	if reordered == 0 || infected == 0 {
 		t.Fatalf("reordered %d times, infected %d times", reordered, infected)
+	}
+}
+
+// With IDM-08 a producer's second batch is on its way before its first one has
+// landed; a broker without state takes it, although it refused the first.
+func TestMutantIDM08Overtakes(t *testing.T) {
+	if !mutant.Enabled {
+		t.Skip("needs the build tag mutants")
+	}
+	for _, id := range []string{"", mutant.IDM08} {
+		w := newWorld(t, 14, 1)
+		top := w.cluster.create("t", 1)
+		first := true
+		w.cluster.fault = func(_ *broker, req kmsg.Request) fault {
+			if _, ok := req.(*kmsg.ProduceRequest); ok && first {
+				first = false
+				return refuse
+			}
+			return none
+		}
+		cfg := client.DefaultProducerConfig(w.cluster.bootstrap()...)
+		cfg.BatchSize, cfg.Linger, cfg.Mutant = 0, 0, id
+		cfg.DeliveryTimeout = 40 * clock.Second
+		r := startProducer(w, cfg)
+		r.h.event(0, func() {
+			for range 3 {
+				r.send("t", 0)
+			}
+		})
+		r.finish(3, clock.Instant(clock.Minute))
+		r.judge(top, true, once)
+		lost := r.msgs[0].r.Outcome != history.OK
+		if lost != (id != "") || (w.probes["mutant.infected"] > 0) != (id != "") {
+			t.Errorf("mutant %q: the first batch %v, probes %v", id, r.msgs[0].r.Outcome, w.probes)
+		}
 	}
 }

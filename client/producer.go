@@ -8,6 +8,7 @@ import (
 	"trial/checks/history"
 	"trial/clock"
 	"trial/engine"
+	"trial/internal/mutant"
 	"trial/internal/record/codec"
 )
 
@@ -253,7 +254,9 @@ func (p *Producer) expire() {
 			if !late {
 				err = ErrTopicRecreated
 			}
-			p.giveUp(q, b, err)
+			if !p.forgets(b) {
+				p.giveUp(q, b, err)
+			}
 			p.recycle(b)
 		}
 		for _, b := range append([]*batch(nil), q.wire...) {
@@ -266,6 +269,17 @@ func (p *Producer) expire() {
 			p.adoptTopic(q)
 		}
 	}
+}
+
+// forgets is the planted bug SYN-V8: a batch whose time runs out while it waits to
+// be sent again is dropped without a word to those who sent its messages.
+func (p *Producer) forgets(b *batch) bool {
+	if !mutant.Enabled || p.cfg.Mutant != mutant.SynV8 || b.attempts == 0 {
+		return false
+	}
+	p.h.Probe("mutant.reached")
+	p.h.Probe("mutant.infected")
+	return true
 }
 
 // recreated reports whether the topic's name now stands for another topic id.

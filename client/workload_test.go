@@ -278,3 +278,37 @@ func TestConfigSurvivesPrintingAndParsing(t *testing.T) {
 		}
 	}
 }
+
+// With reuse=1 the topics of an admin come and go under the same names, and every
+// new one gets its records.
+func TestChurnReusesNames(t *testing.T) {
+	w := newWorld(t, 1, 3)
+	run := &workload.Run{History: &history.History{}, Bootstrap: w.cluster.bootstrap()}
+	clients := mix(w, run, "admin every.ms=500 replicas=1 reuse=1 records=6 until.ms=60000 request.ms=1000")
+	ids, filled := map[string]map[[16]byte]bool{}, 0
+	last := map[string][16]byte{}
+	for range 700 {
+		w.runUntil(w.now.Add(100*clock.Millisecond), nil)
+		for _, top := range w.cluster.topics {
+			if ids[top.name] == nil {
+				ids[top.name] = map[[16]byte]bool{}
+			}
+			ids[top.name][top.id] = true
+			n := int64(0)
+			for _, p := range top.parts {
+				n += p.end()
+			}
+			if n >= 6 && last[top.name] != top.id {
+				last[top.name] = top.id
+				filled++
+			}
+		}
+	}
+	lives := 0
+	for _, of := range ids { // unordered: a sum
+		lives += len(of)
+	}
+	if len(ids) > 3 || lives < 10 || lives < 3*len(ids) || filled < lives*3/4 || !allFinished(clients) {
+		t.Errorf("%d names, %d topics, %d of them filled", len(ids), lives, filled)
+	}
+}

@@ -96,18 +96,23 @@ func (w *World) traceEvent() {
 	case kindFault:
 		return // the fault writes its own line
 	case kindFrame:
-		w.line("n%d frame c%d len=%d sum=%08x", l.node, l.a, l.b, uint32(l.sum))
+		w.event("n%d frame c%d len=%d sum=%08x", l.node, l.a, l.b, uint32(l.sum))
 	case kindAccept:
-		w.line("n%d accept c%d on %d from n%d", l.node, l.a, l.b, l.c)
+		w.event("n%d accept c%d on %d from n%d", l.node, l.a, l.b, l.c)
 	case kindOpened:
-		w.line("n%d opened c%d", l.node, l.a)
+		w.event("n%d opened c%d", l.node, l.a)
 	case kindClosed:
-		w.line("n%d closed c%d %s", l.node, l.a, errorNames[l.b])
+		w.event("n%d closed c%d %s", l.node, l.a, errorNames[l.b])
 	case kindDisk:
-		w.line("n%d disk %s %d pos=%d n=%d %s", l.node, diskNames[l.a&255], l.a>>16, l.b, l.c, errorNames[l.a>>8&255])
+		w.event("n%d disk %s %d pos=%d n=%d %s", l.node, diskNames[l.a&255], l.a>>16, l.b, l.c, errorNames[l.a>>8&255])
 	default:
-		w.line("n%d %s", l.node, kindNames[l.kind])
+		w.event("n%d %s", l.node, kindNames[l.kind])
 	}
+}
+
+// event writes the line of an event: its number is at the end.
+func (w *World) event(format string, args ...any) {
+	w.line(format+" #%d", append(args, w.events)...)
 }
 
 // line writes one line of the trace, behind its instant.
@@ -175,7 +180,7 @@ func (w *World) fault(n engine.NodeID, what string, args ...int64) {
 		for _, a := range args {
 			s += " " + strconv.FormatInt(a, 10)
 		}
-		w.line("n%d fault %s%s", n, what, s)
+		w.event("n%d fault %s%s", n, what, s)
 	}
 }
 

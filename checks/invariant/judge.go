@@ -208,6 +208,8 @@ func (j *Judge) OnFact(now clock.Instant, id engine.NodeID, inc engine.Incarnati
 		j.onDuplicate(n, &f)
 	case view.LogOpened:
 		j.onOpened(n, &f)
+	case view.LogSynced:
+		j.onLogSynced(n, &f)
 	case view.Truncated:
 		j.onTruncated(n, &f)
 	case view.BecameLeader:

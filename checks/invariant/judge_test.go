@@ -459,6 +459,38 @@ func TestStorageRules(t *testing.T) {
 			w.OnPower(w.at, 1, loss(w, 1, 0))
 			w.reopen(1, true)
 		}},
+		{name: "W18 a power failure takes what was synced", want: []string{"W18"}, tell: func(w *world) {
+			w.append(0, 2)
+			w.append(0, 2)
+			w.fact(2, view.LogSynced{TP: tp, End: 2})
+			w.OnPower(w.at, 2, loss(w, 2, 1))
+			w.reopen(2, false)
+		}},
+		{name: "W18 silent: what lay above was taken", tell: func(w *world) {
+			w.append(0, 2)
+			w.fact(2, view.LogSynced{TP: tp, End: 1})
+			w.append(0, 2)
+			w.OnPower(w.at, 2, loss(w, 2, 1))
+			w.reopen(2, false)
+			w.OnPower(w.at, 2, loss(w, 2, 0)) // recovery found it: an earlier sync may have failed
+			w.reopen(2, false)
+		}},
+		{name: "W18 silent: a truncation takes the promise back", tell: func(w *world) {
+			w.append(0, 2)
+			w.append(0, 2)
+			w.fact(2, view.LogSynced{TP: tp, End: 2})
+			w.fact(2, view.Truncated{TP: tp, To: 1, End: 2})
+			w.append(0, 2)
+			w.fact(2, view.LogSynced{TP: tp, End: 1})
+			w.OnPower(w.at, 2, loss(w, 2, 1))
+			w.reopen(2, false)
+		}},
+		{name: "W5 a log is less durable than before", want: []string{"W5"}, tell: func(w *world) {
+			w.append(0, 1)
+			w.append(0, 1)
+			w.fact(1, view.LogSynced{TP: tp, End: 2})
+			w.fact(1, view.LogSynced{TP: tp, End: 1})
+		}},
 		{name: "W18 durable metadata is gone", want: []string{"W18"}, tell: func(w *world) {
 			r := w.Judge.meta.rep(w.node(3))
 			log := slices.Clone(r.log[:len(r.log)-1])
@@ -494,6 +526,11 @@ func TestProducerRules(t *testing.T) {
 			dup(w, 7, 9, 9) // still under way
 		}},
 		{name: "W16 gap", want: []string{"W16"}, tell: func(w *world) { put(w, 0, 0, 0, 4); put(w, 1, 0, 6, 6) }},
+		{name: "W16 a producer begins in the middle", cfg: checks.Config{FirstAlone: true}, want: []string{"W16"}, tell: func(w *world) { put(w, 0, 0, 5, 9) }},
+		{name: "W16 silent: its beginning was legally lost", cfg: checks.Config{FirstAlone: true}, tell: func(w *world) {
+			w.part().era = 1
+			put(w, 0, 0, 5, 9)
+		}},
 		{name: "W16 again", want: []string{"W16"}, tell: func(w *world) { put(w, 0, 0, 0, 4); put(w, 1, 0, 0, 4) }},
 		{name: "W16 new producer epoch not from 0", want: []string{"W16"}, tell: func(w *world) { put(w, 0, 0, 0, 4); put(w, 1, 1, 5, 5) }},
 		{name: "W16 old producer epoch", want: []string{"W16"}, tell: func(w *world) { put(w, 0, 1, 0, 4); put(w, 1, 0, 5, 5) }},

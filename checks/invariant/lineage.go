@@ -51,7 +51,8 @@ type replica struct {
 	fetched    []fetchNote // by node index, while leading
 	hwGiven    bool        // its leader has raised its high watermark since the last new role, truncation or restart
 	admitted   int64       // broker epoch in which it proved to be complete; -1 none
-	synced     int64       // metadata log only
+	synced     int64       // how far it is durable, by its own word
+	found      int64       // what lies at or above has been written since it was recovered
 	producers  map[int64]producer
 	foldWhole  bool // producers is the fold of the whole log
 }

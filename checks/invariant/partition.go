@@ -66,6 +66,7 @@ func (j *Judge) onTruncated(n int, f *view.Truncated) {
 		p.cutLog(r, f.To)
 	}
 	r.hw = min(r.hw, max(f.To, r.start))
+	r.synced, r.found = min(r.synced, f.To), min(r.found, f.To)
 	j.complete(p, n, "it truncated")
 }
 

@@ -25,14 +25,18 @@ func (j *Judge) fold(p *partition, r *replica) {
 }
 
 // foldAppend judges W16: sequences continue modulo 2^31 within a producer epoch
-// and begin at 0 in a new one.
+// and begin at 0 in a new one, and in a log that has all of the producer.
 func (j *Judge) foldAppend(n int, p *partition, r *replica, f *view.Appended) {
 	if f.Producer.ID < 0 || f.Control || r.producers == nil {
 		return
 	}
 	was, found := r.producers[f.Producer.ID]
 	r.producers[f.Producer.ID] = producer{f.Producer.Epoch, f.Producer.Last, f.Last + 1}
-	if !found || !r.foldWhole {
+	if !r.foldWhole {
+		return
+	}
+	if !found {
+		j.begins(n, p, f)
 		return
 	}
 	j.r.w16.Evaluated++
@@ -47,6 +51,19 @@ func (j *Judge) foldAppend(n int, p *partition, r *replica, f *view.Appended) {
 	case f.Producer.Epoch == was.epoch && f.Producer.First != want:
 		j.r.w16.Fail(-1, j.now, p.where(f.Base), "n%d appended to %s@%d a batch of producer %d (producer epoch %d) with sequences %d to %d, but its log asks for %d next",
 			j.id(n), p.name, f.Base, f.Producer.ID, f.Producer.Epoch, f.Producer.First, f.Producer.Last, want)
+	}
+}
+
+// begins judges W16 where the log has nothing of the producer: it must begin at 0,
+// unless what the producer sent before was legally lost.
+func (j *Judge) begins(n int, p *partition, f *view.Appended) {
+	if !j.cfg.FirstAlone || p.era != 0 {
+		return
+	}
+	j.r.w16.Evaluated++
+	if f.Producer.First != 0 {
+		j.r.w16.Fail(-1, j.now, p.where(f.Base), "n%d appended to %s@%d a batch of producer %d (producer epoch %d) with sequences %d to %d, although its log has none before it",
+			j.id(n), p.name, f.Base, f.Producer.ID, f.Producer.Epoch, f.Producer.First, f.Producer.Last)
 	}
 }
 

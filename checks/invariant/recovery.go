@@ -67,8 +67,35 @@ func (j *Judge) lose(n int, e *checks.FaultEvent) {
 		if dir == bytes.MetadataDir {
 			j.meta.lose(j.meta.rep(n), from)
 		} else if p := j.nodes[n].dirOf[dir]; p != nil {
+			if e.Kind == checks.PowerFail {
+				j.durable(n, p, from)
+			}
 			p.lose(p.rep(n), from)
 		}
+	}
+}
+
+// onLogSynced judges W5 on the log of a partition: how far it is durable only
+// grows, but by truncation.
+func (j *Judge) onLogSynced(n int, f *view.LogSynced) {
+	p := j.part(&f.TP)
+	r := p.rep(n)
+	j.r.w5.Evaluated++
+	if f.End < r.synced {
+		j.r.w5.Fail(-1, j.now, p.where(f.End), "the durable end of n%d's log of %s went back from %d to %d", j.id(n), p.name, r.synced, f.End)
+	}
+	r.synced = f.End
+}
+
+// durable judges W18 when the power fails: it takes nothing that was synced. What
+// recovery had found is left out: a sync that failed in an earlier life may have
+// left it in the page cache alone, where no later sync finds it.
+func (j *Judge) durable(n int, p *partition, from int64) {
+	r := p.rep(n)
+	j.r.w18.Evaluated++
+	if from >= r.found && from < r.synced {
+		j.r.w18.Fail(-1, j.now, p.where(from), "a power failure took what lies above offset %d of n%d's log of %s, although it was durable up to %d",
+			from, j.id(n), p.name, r.synced)
 	}
 }
 
@@ -120,7 +147,7 @@ func (j *Judge) onOpened(n int, f *view.LogOpened) {
 	if f.HW > f.End {
 		j.r.w6.Fail(-1, j.now, p.where(f.HW), "n%d opened %s with high watermark %d above its log end %d", j.id(n), p.name, f.HW, f.End)
 	}
-	r.hw = f.HW
+	r.hw, r.found, r.synced = f.HW, f.End, f.End // recovery syncs what it keeps
 	j.epochCache(n, p, f)
 	j.complete(p, n, "recovery")
 }

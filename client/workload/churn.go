@@ -1,16 +1,19 @@
 package workload
 
 import (
+	"slices"
 	"strconv"
 
 	"trial/checks/history"
 	"trial/client"
+	"trial/engine"
 )
 
 // churn creates, alters, widens and deletes topics beside the main ones.
 type churn struct {
 	*program
 	a      *client.Admin
+	p      *client.Producer // with Reuse: fills the newest topic
 	made   int
 	topics []sideTopic
 	open   int
@@ -60,15 +63,61 @@ func (w *churn) invoke(why string, then func(r client.AdminReply)) func(client.A
 }
 
 func (w *churn) create() {
-	w.made++
-	name := "side-" + strconv.Itoa(int(w.h.Node())) + "-" + strconv.FormatUint(uint64(w.h.Incarnation()), 10) + "-" + strconv.Itoa(w.made)
+	name := w.newName()
 	n := int(w.rng.Between(1, 3))
 	spec := client.TopicSpec{Name: name, Partitions: int32(n), Replicas: int16(w.cfg.Replicas)}
+	if w.cfg.Reuse != 0 {
+		spec.Configs = []client.ConfigChange{{Name: "min.insync.replicas", Value: strconv.Itoa(w.cfg.MinISR)}}
+	}
 	w.a.CreateTopic(spec, w.invoke("create "+name, func(r client.AdminReply) {
-		if r.Outcome != history.Fail {
+		if r.Outcome != history.Fail || r.Code == codeTopicExists && w.cfg.Reuse != 0 {
 			w.topics = append(w.topics, sideTopic{name, n})
+			w.fill(name, n)
 		}
 	}))
+}
+
+// newName is a name that no topic has, with Reuse one that another may have had.
+func (w *churn) newName() string {
+	prefix := "side-" + strconv.Itoa(int(w.h.Node())) + "-"
+	if w.cfg.Reuse == 0 {
+		w.made++
+		return prefix + strconv.FormatUint(uint64(w.h.Incarnation()), 10) + "-" + strconv.Itoa(w.made)
+	}
+	for i := 1; ; i++ {
+		name := prefix + strconv.Itoa(i)
+		if !slices.ContainsFunc(w.topics, func(t sideTopic) bool { return t.name == name }) {
+			return name
+		}
+	}
+}
+
+// fill sends the records of a new topic, each with a value of its own. What becomes
+// of them is the replicas' affair: the judges of histories hear nothing. The producer
+// is a fresh one: another would take the topic for the earlier one of that name first,
+// and give the records up.
+func (w *churn) fill(name string, partitions int) {
+	if w.cfg.Reuse == 0 {
+		return
+	}
+	if w.p != nil {
+		w.p.Close()
+	}
+	cfg := client.DefaultProducerConfig(w.run.Bootstrap...)
+	w.cfg.base(w.run, &cfg.Config)
+	cfg.DeliveryTimeout = cfg.Linger + 2*cfg.RequestTimeout
+	var err error
+	if w.p, err = client.NewProducer(w.h, cfg); err != nil {
+		w.h.Logf(engine.Error, "%s: %v", w.cfg.Role, err)
+		return
+	}
+	for i := range w.cfg.Records {
+		value := strconv.AppendInt(nil, w.rng.N(1<<40), 36)
+		m := &client.Message{Topic: name, Partition: int32(i % partitions), Value: value, Done: func(*client.Message, client.Result) {}}
+		if w.p.Send(m) != nil {
+			return
+		}
+	}
 }
 
 func (w *churn) alter(i int) {
@@ -130,6 +179,9 @@ func (w *churn) finished() bool { return w.over() && w.open == 0 || w.cfg.UntilM
 func (w *churn) close(then func()) {
 	if w.a != nil {
 		w.a.Close()
+	}
+	if w.p != nil {
+		w.p.Close()
 	}
 	then()
 }

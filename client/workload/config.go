@@ -99,6 +99,10 @@ type Config struct {
 	// Lister, Admin.
 	EveryMs int
 
+	// Admin: 1: a new topic gets the name of a deleted one, if there is one, and as
+	// many records as Records says, of which the history knows nothing.
+	Reuse int
+
 	// Dumper.
 	GiveUpMs int // time for one partition before it says why it failed
 
@@ -144,7 +148,7 @@ func (c *Config) Fields() []Field {
 		{"delivery.ms", &c.DeliveryMs}, {"first.together", &c.FirstTogether},
 		{"session.ms", &c.SessionMs}, {"fetch.wait.ms", &c.FetchWaitMs}, {"fetch.bytes", &c.FetchBytes},
 		{"partition.bytes", &c.PartitionBytes}, {"max.poll", &c.MaxPoll}, {"committed", &c.Committed},
-		{"every.ms", &c.EveryMs}, {"give.up.ms", &c.GiveUpMs},
+		{"every.ms", &c.EveryMs}, {"reuse", &c.Reuse}, {"give.up.ms", &c.GiveUpMs},
 		{"request.ms", &c.RequestMs}, {"retry.ms", &c.RetryMs}, {"reconnect.ms", &c.ReconnectMs}, {"metadata.age.ms", &c.MetadataAgeMs},
 	}
 }

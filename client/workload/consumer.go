@@ -19,6 +19,7 @@ type consumer struct {
 func (w *consumer) boot() (err error) {
 	cfg := fetchConfig(w.program)
 	cfg.OnRecord, cfg.OnPosition, cfg.OnFetch, cfg.OnError = w.onRecord, w.onPosition, w.onFetch, w.onError
+	cfg.Mutant = w.run.Mutant
 	w.k, err = client.NewConsumer(w.h, cfg)
 	w.sessions = make([]int32, w.numParts())
 	return err

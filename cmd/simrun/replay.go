@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -98,8 +97,8 @@ func describe(w io.Writer, r cluster.Result) error {
 	for _, m := range r.Missed {
 		fmt.Fprintf(w, "    skipped: %s\n", m)
 	}
-	for _, l := range r.Losses {
-		fmt.Fprintf(w, "    %d lost, case %s: %s\n", l.Lost, l.Case, l.Sentence)
+	for _, a := range r.Allowed {
+		fmt.Fprintf(w, "    %d %s, case %s: %s\n", a.Count, a.What, a.Case, a.Sentence)
 	}
 	for _, l := range r.Ledger {
 		fmt.Fprintf(w, "    ledger, %s\n", l)
@@ -115,59 +114,6 @@ func describe(w io.Writer, r cluster.Result) error {
 		return errVerdict
 	}
 	return nil
-}
-
-func newShrink() *cobra.Command {
-	var (
-		flags     planFlags
-		out       string
-		budget    int
-		keepTimes bool
-	)
-	cmd := &cobra.Command{
-		Use:   "shrink SEED|PLAN",
-		Short: "Find the smallest plan that fails the same rule",
-		Args:  oneArg("a seed or a plan file"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			opts, err := flags.options()
-			if err != nil {
-				return err
-			}
-			if budget < 1 {
-				return usagef("--budget %d: at least one run is needed", budget)
-			}
-			p, err := loadPlan(args[0], opts)
-			if err != nil {
-				return err
-			}
-			return shrink(cmd.OutOrStdout(), p, cluster.ShrinkOptions{Budget: budget, KeepTimes: keepTimes}, out)
-		},
-	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "write the shrunk plan to `FILE`")
-	cmd.Flags().IntVar(&budget, "budget", cluster.ShrinkBudget, "candidate runs at most")
-	cmd.Flags().BoolVar(&keepTimes, "keep-times", false, "leave the faults at their times: no anchors such as \"after 3 acks of t-0\"")
-	flags.register(cmd.Flags())
-	return cmd
-}
-
-func shrink(w io.Writer, p cluster.Plan, o cluster.ShrinkOptions, out string) error {
-	best, res, used := cluster.ShrinkWith(p, o)
-	if !res.Failed() {
-		fmt.Fprintf(w, "pass: nothing to shrink\n")
-		return nil
-	}
-	fmt.Fprintf(w, "%s\n%d faults shrunk to %d in %d runs, the same rule (%s) firing:\n\n%s",
-		res.Sentence(), len(p.Faults), len(best.Faults), used, res.First(), best.Faults)
-	if out == "" {
-		fmt.Fprintf(w, "\n%s", best)
-		return errVerdict
-	}
-	story := "# " + strings.ReplaceAll(res.Sentence(), "\n", "\n# ") + "\n"
-	if err := os.WriteFile(out, []byte(story+best.String()), 0o644); err != nil {
-		return usagef("-o: %w", err)
-	}
-	fmt.Fprintf(w, "\nreplay: simrun replay %s\n", out)
-	return errVerdict
 }
 
 func newScenarios() *cobra.Command {

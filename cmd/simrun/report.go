@@ -36,6 +36,8 @@ type seedJSON struct {
 	Lost       int64    `json:"lost"`
 	Duplicated int64    `json:"duplicated"`
 	Faults     int64    `json:"faults"`
+
+	Allowed map[string]int64 `json:"allowed,omitempty"` // by row of the ledger: records lost, doubled, swapped
 }
 
 func (j *jsonReport) seed(t timed) {
@@ -43,6 +45,12 @@ func (j *jsonReport) seed(t timed) {
 		Seed: cluster.SeedString(t.Plan.Seed), Hash: cluster.SeedString(t.Hash), Verdict: string(t.Verdict), Rules: t.Rules(),
 		Events: t.Events, VirtualMs: t.Virtual.Ms(), WallMs: t.wall.Milliseconds(), Acked: t.Acked, Delivered: t.Delivered,
 		Lost: t.Lost, Duplicated: t.Duplicated, Faults: t.Faults,
+	}
+	for _, a := range t.Allowed {
+		if o.Allowed == nil {
+			o.Allowed = map[string]int64{}
+		}
+		o.Allowed[a.Case] += a.Count
 	}
 	if t.Failed() {
 		j.failed = true

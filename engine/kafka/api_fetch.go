@@ -137,6 +137,7 @@ func (f *fetching) look(again bool) bool {
 		args := s.args
 		args.MaxBytes, args.MinOne, args.ReadOnly = max(min(args.MaxBytes, left), 0), minOne, again
 		s.res = s.part.Fetch(args)
+		s.args.ToEnd = s.args.ToEnd || !again && s.res.AtEnd
 		if s.res.Bytes > 0 {
 			minOne = false
 			total += s.res.Bytes

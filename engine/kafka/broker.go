@@ -7,6 +7,7 @@ import (
 	"trial/engine/kafka/control/image"
 	"trial/engine/kafka/plog"
 	"trial/engine/kafka/view"
+	"trial/internal/mutant"
 )
 
 // Broker is one Kafka node: a program for an engine.Host.
@@ -68,7 +69,7 @@ func New(cfg Config) *Broker {
 // Boot begins an incarnation: volumes first, then the metadata log and the
 // quorum, then registration.
 func (b *Broker) Boot(h engine.Host) {
-	b.h, b.files = h, files{h}
+	b.h, b.files = h, files{h: h, unsynced: b.cfg.Mutant == mutant.LOG02}
 	b.random = h.Stream("broker")
 	if err := b.cfg.Validate(); err != nil {
 		b.halt(err)

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"trial/engine"
+	"trial/internal/mutant"
 )
 
 // files are the small files a broker keeps beside its logs: read whole, written
@@ -13,6 +14,8 @@ import (
 // other and ends in one call of done, in a later event.
 type files struct {
 	h engine.Host
+	// unsynced is LOG-02 (KAFKA-15312): a file gets its name before its bytes are forced.
+	unsynced bool
 }
 
 // maxSmallFile bounds what is read whole; a longer file is not one of ours.
@@ -107,6 +110,12 @@ func (f files) fill(vol engine.VolumeID, file engine.FileID, data []byte, done f
 				f.fill(vol, file, data[op.N:], done)
 			}
 		})
+		return
+	}
+	if mutant.Enabled && f.unsynced {
+		f.h.Probe("mutant.reached")
+		f.h.Probe("mutant.infected")
+		f.closeAfter(vol, file, nil, done)
 		return
 	}
 	f.do(engine.DiskOp{Kind: engine.OpSyncFile, Volume: vol, File: file}, func(op *engine.DiskOp) {

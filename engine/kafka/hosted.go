@@ -10,6 +10,7 @@ import (
 	"trial/engine/kafka/plog"
 	"trial/engine/kafka/replica"
 	"trial/engine/kafka/view"
+	"trial/internal/mutant"
 )
 
 // hosted is a partition of which this broker is a replica, from the moment the
@@ -110,7 +111,7 @@ func (b *Broker) claimFound(p *hosted) bool {
 				continue
 			}
 			f.claimed = true
-			if f.whole && f.id == p.tp.ID && !claimed {
+			if f.whole && b.belongs(f, p) && !claimed {
 				p.vol, claimed = v.id, true
 				continue
 			}
@@ -118,6 +119,19 @@ func (b *Broker) claimFound(p *hosted) bool {
 		}
 	}
 	return claimed
+}
+
+// belongs reports whether a directory that was there at boot is that of a partition.
+// With the planted bug REP-29 (KAFKA-14616, KAFKA-16157) the name is enough.
+func (b *Broker) belongs(f *foundDir, p *hosted) bool {
+	if mutant.Enabled && b.cfg.Mutant == mutant.REP29 {
+		b.h.Probe("mutant.reached")
+		if f.id != p.tp.ID {
+			b.h.Probe("mutant.infected")
+		}
+		return true
+	}
+	return f.id == p.tp.ID
 }
 
 // chooseVolume takes the directory that the registration assigns to us, else
@@ -233,6 +247,7 @@ func (b *Broker) openLog(p *hosted) {
 		b.volumeOffline(p.vol, fmt.Errorf("%s: %w", p.dir, err))
 	})
 	if b.h.Observed() {
+		p.log.OnSynced(func(end int64) { b.h.Emit(view.LogSynced{TP: p.tp, End: end}) })
 		b.h.Emit(view.LogOpening{TP: p.tp})
 	}
 	p.log.Open(func(err error) {

@@ -85,7 +85,7 @@ func (s *shrinker) steadiness(p Plan) int {
 			return n
 		}
 		s.used++
-		if r := Run(q, RunOptions{}); r.Failed() && r.First() == s.rule {
+		if r := Run(q, RunOptions{}); s.same(&r) {
 			n++
 		}
 	}

@@ -60,7 +60,7 @@ func TestAnchoredFaultsStrikeBetweenTwoEvents(t *testing.T) {
 	if at < 0 || !strings.HasPrefix(text[at], third.String()+" ") {
 		t.Fatalf("the trace does not say at %v that the fault struck", third)
 	}
-	if kill := text[at+1]; !strings.HasSuffix(kill, "n"+itoa32(int32(leader))+" fault kill") {
+	if kill := text[at+1]; !strings.Contains(kill, " n"+itoa32(int32(leader))+" fault kill #") {
 		t.Errorf("behind the fault: %q, want the kill of the leader n%d", kill, leader)
 	}
 	for i := at - 1; ; i-- {

@@ -81,6 +81,7 @@ func Draw(seed uint64, o Options) (Plan, error) {
 	p.fixTopics(o.Topics)
 	p.drawClients(engine.NewStream(seed, "plan/clients"))
 	p.drawCodecs(engine.NewStream(seed, "plan/codecs"))
+	p.drawChurn(engine.NewStream(seed, "plan/churn"))
 	if sc.shape != nil {
 		sc.shape(&p, engine.NewStream(seed, "plan/scenario"))
 	}
@@ -214,6 +215,21 @@ func (p *Plan) drawCodecs(s *engine.Stream) {
 			p.Topics[i].Configs = set(p.Topics[i].Configs, "compression.type", names[s.Pick(len(names))])
 		}
 	}
+}
+
+// drawChurn lets somebody create and delete topics beside the main ones, again and
+// again under the same names, while the faults last.
+func (p *Plan) drawChurn(s *engine.Stream) {
+	if !s.Chance(1, 6) {
+		return
+	}
+	c := Client{"c" + strconv.Itoa(len(p.Clients)+1), workload.Default(workload.Admin)}
+	c.Reuse, c.Records, c.UntilMs = 1, int(s.Between(3, 30)), int(p.For.Ms())
+	c.Topics, c.Partitions = len(p.Topics), int(p.Topics[0].Partitions)
+	c.Replicas, c.MinISR = int(min(3, p.Brokers)), int(min(2, p.Brokers))
+	c.EveryMs, c.RequestMs = int(s.Between(200, 2000)), int(s.Between(1000, 5000))
+	c.RetryMs, c.MetadataAgeMs = int(s.Between(20, 300)), int(s.Between(1000, 60_000))
+	p.Clients = append(p.Clients, c)
 }
 
 // The configs that topics and brokers call by one name, and that this draws.

@@ -164,7 +164,8 @@ func TestTableOfMutantsIsWhatWasMeasured(t *testing.T) {
 const tableHead = `# Planted bugs, and how long they take to find
 
 Each row is a real, historical defect put back into the engine or the client, one at a time, as one small switch
-(build tag ` + "`mutants`, `simrun run --mutant ID`" + `). The table is generated; do not edit it:
+(build tag ` + "`mutants`, `simrun run --mutant ID`" + `). Rows that begin with SYN are invented, for rules that no historical
+bug of the catalogue makes speak, and carry the rule in their name. The table is generated; do not edit it:
 
     SIM_PUBLISH=1 go test -tags mutants -timeout 4h -run TestPublish ./sim/cluster           # all
     SIM_PUBLISH=1 go test -tags mutants -timeout 1h -run TestPublish/REP-07 ./sim/cluster    # one

@@ -150,7 +150,7 @@ func (p *Plan) parseNode(words []string) error {
 	var n Node
 	id, ok := strings.CutPrefix(words[0], "n")
 	if !ok || setInt(id, 32, func(v int64) { n.ID = int32(v) }) != nil {
-		return fmt.Errorf("%q is no node; nodes are called n1, n2 ...", words[0])
+		return fmt.Errorf("%q is no node; nodes are called n1, n2 and so on", words[0])
 	}
 	for _, w := range words[1:] {
 		k, v, ok := strings.Cut(w, "=")

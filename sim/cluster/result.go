@@ -46,9 +46,10 @@ type Result struct {
 	Void    string   // why the judges of facts fell silent before the end, "" if they did not
 	Missed  []string // of the faults skipped, those with an anchor: which and why
 
-	Losses      []LossLine // what was lost, in words
-	Ledger      []string   // what the configuration allows to be lost after these faults, and why
-	Outages     []Outage   // per partition, how long it could not be written and read
+	Losses      []LossLine       // what was lost, in words
+	Allowed     []checks.Allowed // what the configuration allowed, and how often: losses, surplus copies, swaps
+	Ledger      []string         // what the configuration allows to be lost after these faults, and why
+	Outages     []Outage         // per partition, how long it could not be written and read
 	Evaluations []checks.Evaluation
 	Probes      []Probe
 	Elections   int64 // leader changes of partitions
@@ -66,6 +67,18 @@ type LossLine struct {
 type Probe struct {
 	Name string
 	Hits int64
+}
+
+// Shows reports whether a row of the ledger (GUARANTEES, legal losses) was used: a
+// record was lost, doubled or swapped by it, or an entry of the ledger permits it.
+func (r *Result) Shows(row string) bool {
+	return slices.ContainsFunc(r.Allowed, func(a checks.Allowed) bool { return a.Case == row && a.Count > 0 }) ||
+		slices.ContainsFunc(r.Ledger, func(e string) bool { return strings.HasPrefix(e, "case "+row+":") })
+}
+
+// Reached reports whether a probe was hit.
+func (r *Result) Reached(probe string) bool {
+	return slices.ContainsFunc(r.Probes, func(p Probe) bool { return p.Name == probe && p.Hits > 0 })
 }
 
 // Failed reports whether the verdict is anything but pass.

@@ -76,6 +76,7 @@ func newRun(p Plan, o RunOptions) *run {
 		panic("cluster: " + err.Error())
 	}
 	cfg := p.checkConfig()
+	cfg.FirstAlone = cfg.FirstAlone && len(o.guests) == 0 // clients of others need not wait
 	cfg.Later = o.later
 	r := &run{o: o, panel: panel.New(cfg), phase: "safety phase"}
 	r.world = newWorld(&p, o, hooks{r.onFact, r.onExit, r.onLate})

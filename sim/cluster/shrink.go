@@ -15,6 +15,10 @@ type ShrinkOptions struct {
 	Budget    int                       // candidate runs at most
 	KeepTimes bool                      // faults stay at their instants, none gets an anchor
 	Progress  func(used int, best Plan) // if not nil, hears of every candidate
+
+	// Showing, if not nil, is what every candidate must do instead of failing: the
+	// plan passes and shows something rare.
+	Showing func(*Result) bool
 }
 
 // Shrink looks for the smallest plan on which the same rule fires as on p, with
@@ -27,12 +31,12 @@ func Shrink(p Plan, budget int, progress func(used int, best Plan)) (Plan, Resul
 // ShrinkWith shrinks as Shrink does: fewer and tamer faults first, then fewer
 // clients, less time, then faults once more; at last anchors, and simpler ones.
 func ShrinkWith(p Plan, o ShrinkOptions) (Plan, Result, int) {
-	s := &shrinker{budget: o.Budget, progress: o.Progress, best: p.Clone()}
+	s := &shrinker{budget: o.Budget, progress: o.Progress, best: p.Clone(), showing: o.Showing}
 	s.result = Run(p, RunOptions{})
-	if !s.result.Failed() {
+	s.rule = s.result.First()
+	if !s.same(&s.result) {
 		return s.best, s.result, 1
 	}
-	s.rule = s.result.First()
 	s.used = 1
 	s.faults()
 	s.clients()
@@ -51,7 +55,17 @@ type shrinker struct {
 	used     int
 	budget   int
 	progress func(int, Plan)
+	showing  func(*Result) bool
 	steady   int // in how many disturbed worlds the best plan fails, too
+}
+
+// same reports whether a candidate does what the plan is shrunk for: the same rule
+// fires first, or it passes and shows what it must.
+func (s *shrinker) same(r *Result) bool {
+	if s.showing != nil {
+		return !r.Failed() && s.showing(r)
+	}
+	return r.Failed() && r.First() == s.rule
 }
 
 // try runs a candidate and keeps it if the same rule fires first.
@@ -61,7 +75,7 @@ func (s *shrinker) try(p Plan) bool {
 	}
 	s.used++
 	r := Run(p, RunOptions{})
-	ok := r.Failed() && r.First() == s.rule
+	ok := s.same(&r)
 	if ok {
 		s.best, s.result = p, r
 	}

@@ -78,6 +78,7 @@ func (r *Result) account(report *panel.Report) {
 	for _, e := range report.Ledger.Entries {
 		r.Ledger = append(r.Ledger, e.String())
 	}
+	r.Allowed = report.Allowed
 	for _, a := range report.Allowed {
 		switch a.What {
 		case "lost":

@@ -81,7 +81,7 @@ func validTopicName(name string) error {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
 	}
 	if name == "" || name == "." || name == ".." || len(name) > 249 || strings.IndexFunc(name, func(r rune) bool { return !legal(r) }) >= 0 {
-		return fmt.Errorf("topic %q: a name is 1 to 249 of the characters a-z A-Z 0-9 . _ -, and neither . nor ..", name)
+		return fmt.Errorf("topic %q: a name is 1 to 249 of the characters a-z A-Z 0-9 . _ -, and not . or .. alone", name)
 	}
 	if name == "__cluster_metadata" {
 		return fmt.Errorf("topic %s is the cluster's own", name)

@@ -159,6 +159,7 @@ func (p *Plan) checkConfig() checks.Config {
 		c.Brokers = append(c.Brokers, id)
 	}
 	c.Voters = p.voters()
+	c.FirstAlone = len(p.Clients) > 0 && !slices.ContainsFunc(p.Clients, func(c Client) bool { return c.FirstTogether != 0 })
 	for i := range p.Topics {
 		c.Topics = append(c.Topics, p.checkTopic(&p.Topics[i]))
 	}

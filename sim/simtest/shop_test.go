@@ -79,6 +79,7 @@ func find(t *testing.T, in, pattern string) string {
 const story = `(?s)\.go:\d+: (\S.*?)\n\s+replay: `
 
 func TestAFailureOfAUsersTestReplaysFromItsLineAndFromItsPlan(t *testing.T) {
+	t.Parallel() // most of it is waiting for the go command
 	dir := shop(t)
 	out := failing(t, dir, "go test -artifacts -run '^TestOrders$' .")
 	told := find(t, out, story)
@@ -104,6 +105,7 @@ func TestAFailureOfAUsersTestReplaysFromItsLineAndFromItsPlan(t *testing.T) {
 }
 
 func TestAPlantedBugIsFoundByAUsersTestAndReplays(t *testing.T) {
+	t.Parallel() // most of it is waiting for the go command
 	dir := shop(t)
 	out := failing(t, dir, "go test -tags mutants -run '^TestPlantedBug$' .")
 	told := find(t, out, story)

@@ -94,10 +94,24 @@ func (a *applier) fold(b []byte) error {
 	if a.n.h.Observed() {
 		a.n.h.Emit(view.MetadataApplied{Offset: im.Offset(), Hash: im.Hash()})
 	}
+	if a.withholds(&delta) {
+		return nil
+	}
 	for _, f := range a.n.listeners {
 		f(old, im, delta)
 	}
 	return nil
+}
+
+// withholds is the planted bug SYN-C3: a node that does not lead keeps an image that
+// differs from the last one in its offset alone to itself.
+func (a *applier) withholds(delta *image.Delta) bool {
+	if !mutant.Enabled || a.n.cfg.Mutant != mutant.SynC3 || a.n.c.active || !delta.Empty() {
+		return false
+	}
+	a.n.h.Probe("mutant.reached")
+	a.n.h.Probe("mutant.infected")
+	return true
 }
 
 func (a *applier) foldBatch(ed *image.Editor, batch record.Batch, from int64) error {

@@ -8,6 +8,7 @@ import (
 
 	"trial/engine"
 	"trial/engine/kafka/control/image"
+	"trial/internal/mutant"
 )
 
 // onRegister registers a broker's incarnation (ClusterControlManager.registerBroker).
@@ -21,7 +22,7 @@ func (c *controller) onRegister(to Responder, req *kmsg.BrokerRegistrationReques
 		return
 	}
 	d := c.decide()
-	if old == nil || old.Incarnation != req.IncarnationID {
+	if !c.sameIncarnation(old, req) {
 		resp.BrokerEpoch = c.registerIncarnation(d, req, old)
 	} else {
 		// The same incarnation again: its answer was lost, or it amends itself.
@@ -44,7 +45,7 @@ func (c *controller) onRegister(to Responder, req *kmsg.BrokerRegistrationReques
 func (c *controller) registerIncarnation(d *decision, req *kmsg.BrokerRegistrationRequest, old *image.Broker) int64 {
 	clean := old != nil && req.Version >= 3 && req.PreviousBrokerEpoch == old.Epoch
 	who := leaving{remove: req.BrokerID, unclean: image.NoLeader}
-	if !clean {
+	if !clean && !c.seemsClean(req.BrokerID) {
 		who.unclean = req.BrokerID
 	}
 	c.leaveAll(d, who)
@@ -59,6 +60,23 @@ func (c *controller) registerIncarnation(d *decision, req *kmsg.BrokerRegistrati
 	}
 	c.h.Logf(engine.Info, "broker %d registers a new incarnation, epoch %d, clean %v", req.BrokerID, rec.BrokerEpoch, clean)
 	return rec.BrokerEpoch
+}
+
+// seemsClean is the planted bug REP-23 (KAFKA-15586, KAFKA-18106): after an unclean
+// shutdown a broker stays eligible to lead what it may have lost.
+func (c *controller) seemsClean(id int32) bool {
+	if !mutant.Enabled || c.cfg.Mutant != mutant.REP23 {
+		return false
+	}
+	c.h.Probe("mutant.reached")
+	for _, t := range c.work.Topics() {
+		for _, p := range t.Partitions {
+			if slices.Contains(p.ELR, id) || slices.Contains(p.ISR, id) {
+				c.h.Probe("mutant.infected")
+			}
+		}
+	}
+	return true
 }
 
 func (c *controller) checkRegistration(req *kmsg.BrokerRegistrationRequest, old *image.Broker) int16 {
@@ -125,6 +143,21 @@ func (c *controller) checkEpoch(id int32, epoch int64) int16 {
 	return 0
 }
 
+// sameIncarnation reports whether a registration comes from the process that is
+// registered already. With the planted bug CTL-10 (KAFKA-7235, KAFKA-16952) any
+// process of the broker passes for it, and gets the broker epoch of an earlier one.
+func (c *controller) sameIncarnation(old *image.Broker, req *kmsg.BrokerRegistrationRequest) bool {
+	same := old != nil && old.Incarnation == req.IncarnationID
+	if mutant.Enabled && c.cfg.Mutant == mutant.CTL10 && old != nil {
+		c.h.Probe("mutant.reached")
+		if !same {
+			c.h.Probe("mutant.infected")
+		}
+		return true
+	}
+	return same
+}
+
 // standing is where a broker is in its life, as the controller sees it.
 type standing uint8
 
@@ -185,6 +218,7 @@ func (c *controller) standings(b *image.Broker, s *session, req *kmsg.BrokerHear
 		switch {
 		case req.WantShutdown:
 			return fenced, mayStop
+		case c.staysFenced(s):
 		case !req.WantFence && req.CurrentMetadataOffset >= b.RegisteredAt:
 			return fenced, unfenced
 		}
@@ -226,11 +260,39 @@ func (c *controller) fence(d *decision, b *image.Broker) {
 	c.h.Logf(engine.Info, "broker %d is fenced", b.ID)
 }
 
+// staysFenced is the planted bug SYN-V2: a broker whose session has run out is
+// unfenced only when it registers again, which it has no reason to do.
+func (c *controller) staysFenced(s *session) bool {
+	if !mutant.Enabled || c.cfg.Mutant != mutant.SynV2 {
+		return false
+	}
+	c.h.Probe("mutant.reached")
+	if s.expired {
+		c.h.Probe("mutant.infected")
+	}
+	return s.expired
+}
+
 // unfence lets a broker serve and gives it the leaderless partitions it may lead.
 func (c *controller) unfence(d *decision, b *image.Broker) {
 	d.add(&image.BrokerRegistrationChange{BrokerID: b.ID, BrokerEpoch: b.Epoch, Fenced: -1})
-	c.electLeaderless(d)
+	if !c.leavesLeaderless() {
+		c.electLeaderless(d)
+	}
 	c.h.Logf(engine.Info, "broker %d is unfenced", b.ID)
+}
+
+// leavesLeaderless is the planted bug SYN-V3: a broker that comes back is not asked
+// to lead what has no leader.
+func (c *controller) leavesLeaderless() bool {
+	if !mutant.Enabled || c.cfg.Mutant != mutant.SynV3 {
+		return false
+	}
+	c.h.Probe("mutant.reached")
+	if c.leadsAny(image.NoLeader) {
+		c.h.Probe("mutant.infected")
+	}
+	return true
 }
 
 // beginStop starts a controlled shutdown.
@@ -250,6 +312,9 @@ func (c *controller) onStaleCheck() {
 	for _, b := range c.work.Brokers() {
 		if !b.Fenced && !c.sess.valid(b.ID, c.h.Now(), c.cfg.SessionTimeout) {
 			c.fence(d, b)
+			if s := c.sess.of(b.ID); s != nil {
+				s.expired = true
+			}
 		}
 	}
 	d.commit()

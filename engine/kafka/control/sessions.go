@@ -17,6 +17,7 @@ type session struct {
 	metadata int64         // the last offset that the broker has applied
 	handover int64         // in controlled shutdown: offset of the last change that moved its leaderships; else -1
 	left     bool          // it was told to stop: another incarnation may come at once
+	expired  bool          // mutant SYN-V2: it has run out
 }
 
 // sessions are sorted by broker id.

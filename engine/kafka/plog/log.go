@@ -17,6 +17,7 @@ type Log struct {
 	state     state
 	failure   error // why the log is offline; never cleared
 	onOffline func(err error)
+	onDurable func(end int64)
 
 	segs    []*segment // ascending, at least one once open; the last one is active
 	end     int64      // visible: everything below has completed
@@ -62,6 +63,10 @@ func New(h engine.Host, vol engine.VolumeID, dir string, cfg Config) *Log {
 // OnOffline sets who is told, once, that a write, a sync or a read failed: the
 // whole volume must go offline until restart.
 func (l *Log) OnOffline(f func(err error)) { l.onOffline = f }
+
+// OnSynced sets who is told how far the log is durable, whenever a sync has ended.
+// A truncation lowers that without telling.
+func (l *Log) OnSynced(f func(end int64)) { l.onDurable = f }
 
 // Offline reports whether the log is latched.
 func (l *Log) Offline() bool { return l.failure != nil }

@@ -3,6 +3,7 @@
 package plog
 
 import (
+	"slices"
 	"testing"
 
 	"trial/engine"
@@ -29,6 +30,74 @@ func (b *bench) shortOnce(n int, err error) {
 		b.h.fault = nil
 		return true
 	}
+}
+
+// until steps the host to the next operation of a kind, which it takes back.
+func (b *bench) until(kind engine.DiskOpKind) *engine.DiskOp {
+	b.Helper()
+	for range 100 {
+		for i, op := range b.h.pending {
+			if op.Kind == kind {
+				b.h.pending = slices.Delete(b.h.pending, i, i+1)
+				return op
+			}
+		}
+		b.h.step()
+	}
+	b.Fatalf("no operation of kind %d comes", kind)
+	return nil
+}
+
+func TestLOG01LosesSegmentsThatWereSynced(t *testing.T) {
+	lost := 0
+	for seed := range uint64(20) {
+		for _, id := range []string{"", mutant.LOG01} {
+			b := start(t, Config{SegmentBytes: 200, Mutant: id})
+			b.h.rand = engine.NewStream(seed, "fake")
+			for range 3 {
+				b.put(batch(1, 100), 0)
+			}
+			b.h.settle()
+			b.l.Sync(b.must)
+			b.h.settle()
+			if b.l.Synced() != 3 || b.l.Segments() != 3 {
+				t.Fatalf("synced %d, %d segments", b.l.Synced(), b.l.Segments())
+			}
+			got := reopen(t, b.h.crash(true), Config{}).l.End()
+			if id == "" && got != 3 {
+				t.Fatalf("seed %d: %d of 3 records are left", seed, got)
+			}
+			if id != "" {
+				b.infected()
+				if got < 3 {
+					lost++
+				}
+			}
+		}
+	}
+	if lost == 0 {
+		t.Error("nothing was ever lost")
+	}
+}
+
+func TestLOG18TakesBackWhatIsDurable(t *testing.T) {
+	b := start(t, Config{SegmentBytes: 200, FlushMessages: 1, Mutant: mutant.LOG18})
+	var ends []int64
+	b.l.OnSynced(func(end int64) { ends = append(ends, end) })
+	b.put(batch(1, 100), 0)
+	slow := b.until(engine.OpSyncFile)
+	b.put(batch(1, 100), 0) // in a segment of its own
+	b.h.settle()
+	b.h.take(slow)
+	slow.Done(slow)
+	b.h.settle()
+	if !slices.Equal(ends, []int64{2, 1}) || b.l.Synced() != 1 {
+		t.Fatalf("durable up to %v in turn, at last %d", ends, b.l.Synced())
+	}
+	b.infected()
+	b.put(batch(1, 100), 0)
+	b.h.settle()
+	b.offsets(0, 3, 3)
 }
 
 func TestLOG07ShowsWhatWasNotWritten(t *testing.T) {
@@ -71,6 +140,33 @@ func TestLOG08GoesOnBehindAHole(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 		reopen(t, b.h.crash(false), Config{}).offsets(0, 1, 1)
+	}
+}
+
+func TestIDM01RefusesWhatItHas(t *testing.T) {
+	b := start(t, Config{Mutant: mutant.IDM01})
+	b.put(idempotent(1, 0, 0, 1), 0)
+	if _, code := b.l.AppendLeader(&Append{Data: idempotent(1, 0, 0, 1)}, 0); code != 45 {
+		t.Fatalf("code %d", code)
+	}
+	b.put(idempotent(1, 0, 1, 1), 0)
+}
+
+func TestIDM06AnswersForWhatWasTruncated(t *testing.T) {
+	for _, id := range []string{"", mutant.IDM06} {
+		b := start(t, Config{Mutant: id})
+		b.put(idempotent(1, 0, 0, 1), 0)
+		b.put(idempotent(1, 0, 1, 1), 0)
+		b.h.settle()
+		b.l.TruncateTo(1, nil)
+		b.h.settle()
+		res, code := b.l.AppendLeader(&Append{Data: idempotent(1, 0, 1, 1)}, 1)
+		if code != 0 || res.Duplicate != (id != "") {
+			t.Fatalf("mutant %q: code %d, %+v", id, code, res)
+		}
+		if id != "" {
+			b.infected()
+		}
 	}
 }
 

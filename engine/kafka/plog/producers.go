@@ -113,6 +113,9 @@ func (ps *producers) note(e *entry) {
 // refold recomputes the state of those producers that had batches among the
 // removed ones, from the batches that are left.
 func (l *Log) refold(removed []entry) {
+	if l.keepsProducers(removed) { // a planted bug, never in a plain build
+		return
+	}
 	affected := map[int64]struct{}{}
 	for i := range removed {
 		if id := removed[i].producer; id >= 0 {
@@ -139,6 +142,10 @@ func (l *Log) depth() int {
 	if mutant.Enabled && l.cfg.Mutant == mutant.IDM02 {
 		l.h.Probe("mutant.reached")
 		return 1
+	}
+	if mutant.Enabled && l.cfg.Mutant == mutant.IDM01 { // Redpanda issue 3039
+		l.h.Probe("mutant.reached")
+		return 0
 	}
 	return window
 }

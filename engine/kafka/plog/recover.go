@@ -244,7 +244,9 @@ func (r *recovery) fits(b record.Batch) bool {
 func (r *recovery) accept(b record.Batch) {
 	e := entryOf(b, r.valid)
 	r.seg.add(e)
-	r.l.epochs.assign(e.epoch, e.base)
+	if !r.skipsEpoch(&e) {
+		r.l.epochs.assign(e.epoch, e.base)
+	}
 	r.l.producers.note(&e)
 	r.valid += int64(e.size)
 	r.seg.size = r.valid

@@ -21,7 +21,7 @@ func (l *Log) create(s *segment) {
 			l.queue.job = nil
 			return
 		}
-		l.sync.dirDirty = true
+		l.sync.dirDirty = !l.forgetsName()
 		l.sync.wanted = true
 		l.jobDone()
 	}, named(engine.OpCreate, l.segmentPath(s.base)), opened(&s.file))

@@ -31,7 +31,7 @@ func (l *Log) TruncateTo(offset int64, done func(err error)) {
 		newNext = s.entries[i].base
 		offset = newNext
 	}
-	if l.epochs.truncateFromEnd(offset) {
+	if !l.leavesEpochs(newNext, offset) && l.epochs.truncateFromEnd(offset) {
 		l.saveEpochs()
 	}
 	if newNext >= l.next {

@@ -18,6 +18,7 @@ type FetchArgs struct {
 	FollowerLogStart int64
 	Committed        bool // isolation level read_committed
 	ReadOnly         bool // a waiting fetch is looked at again: note no progress
+	ToEnd            bool // LOG-10: FetchResult.AtEnd when it was looked at first
 }
 
 // FetchResult is the answer. LeaderID and LeaderEpoch are set always (KIP-951),
@@ -32,6 +33,7 @@ type FetchResult struct {
 	LeaderID         int32
 	LeaderEpoch      int32
 	ReachedReadBound bool // nothing more can be read now
+	AtEnd            bool // LOG-10: the bound was the end of the log
 }
 
 // Diverging tells a follower where its log leaves ours (KIP-595): the largest
@@ -71,6 +73,7 @@ func (p *Partition) Fetch(a FetchArgs) FetchResult {
 		epoch = -1
 	}
 	if r.Code = p.checkEpoch(epoch); r.Code != 0 {
+		p.noteFailed(&a)
 		return r
 	}
 	var f *follower
@@ -89,9 +92,27 @@ func (p *Partition) Fetch(a FetchArgs) FetchResult {
 	p.read(&a, &r, end)
 	if note && r.Code == 0 && r.Diverging == nil {
 		p.noteFetch(f, &a, end)
+	} else if note && r.Code != 0 {
+		p.noteFailed(&a)
 	}
 	p.finish()
 	return r
+}
+
+// noteFailed is the planted bug REP-17 (KAFKA-8400): of a read that failed, whose
+// result says -1 everywhere, the leader takes note as of any other.
+func (p *Partition) noteFailed(a *FetchArgs) {
+	if !mutant.Enabled || p.mutant != mutant.REP17 || p.role != RoleLeader || p.Offline() || a.ReadOnly {
+		return
+	}
+	if f := p.follower(a.Follower); f != nil {
+		p.h.Probe("mutant.reached")
+		p.h.Probe("mutant.infected")
+		failed := *a
+		failed.Offset = -1
+		p.noteFetch(f, &failed, -1)
+		p.finish()
+	}
 }
 
 // checkFollower finds the follower that fetches. One that is not assigned may
@@ -131,6 +152,7 @@ func (p *Partition) read(a *FetchArgs, r *FetchResult, end int64) {
 		return
 	}
 	bound := p.readBound(a, end)
+	r.AtEnd = bound == end
 	if a.Offset >= bound {
 		r.ReachedReadBound = true
 		return
@@ -177,6 +199,15 @@ func (p *Partition) readBound(a *FetchArgs, end int64) int64 {
 			p.h.Probe("mutant.infected")
 			return early
 		}
+	}
+	if mutant.Enabled && p.mutant == mutant.LOG10 && a.Follower < 0 && a.ToEnd {
+		// KAFKA-9835: where the high watermark was the end of the log, the end is
+		// taken for the bound, and looked up again after a concurrent append.
+		p.h.Probe("mutant.reached")
+		if end > bound {
+			p.h.Probe("mutant.infected")
+		}
+		return end
 	}
 	return bound
 }

@@ -26,6 +26,7 @@ func (p *Partition) advanceHW() {
 			p.h.Probe("mutant.reached")
 		} else {
 			p.h.Probe("replica.hw.min-isr")
+			p.refuseWaiting()
 			return
 		}
 	}
@@ -45,8 +46,35 @@ func (p *Partition) advanceHW() {
 			to = f.leo
 		}
 	}
-	if to > p.hw {
-		p.setHW(to)
+	if to > p.hw || p.followsDown(to) {
+		p.setHW(max(to, p.log.Start()))
+	}
+}
+
+// followsDown is the planted bug SYN-W5: a leader's high watermark is whatever its
+// in-sync replicas have been seen to have, less than before, too.
+func (p *Partition) followsDown(to int64) bool {
+	if !mutant.Enabled || p.mutant != mutant.SynW5 {
+		return false
+	}
+	p.h.Probe("mutant.reached")
+	if to = max(to, p.log.Start()); to == p.hw {
+		return false
+	}
+	p.h.Probe("mutant.infected")
+	return true
+}
+
+// refuseWaiting is the planted bug SYN-L5: as soon as too few replicas are in sync,
+// produces that wait for them are told that nothing was appended.
+func (p *Partition) refuseWaiting() {
+	if !mutant.Enabled || p.mutant != mutant.SynL5 {
+		return
+	}
+	p.h.Probe("mutant.reached")
+	if !p.waiting.empty() {
+		p.h.Probe("mutant.infected")
+		p.failWaiting(codeTooFew)
 	}
 }
 

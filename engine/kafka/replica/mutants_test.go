@@ -5,6 +5,7 @@ package replica
 import (
 	"testing"
 
+	"trial/clock"
 	"trial/internal/mutant"
 )
 
@@ -39,4 +40,24 @@ func huntOne(t *testing.T, seed uint64, id string) (failed string) {
 		}
 	}()
 	return chaos(t, seed, id).failed
+}
+
+// With LOG-10 a consumer that waited at the end of the log gets what lies above
+// the high watermark.
+func TestLOG10ServesWhatIsNotCommitted(t *testing.T) {
+	for _, id := range []string{"", mutant.LOG10} {
+		c := soloLeader(t, id)
+		n := c.leader()
+		a := FetchArgs{MaxBytes: 1 << 20, MinOne: true, CurrentEpoch: -1, LastFetchedEpoch: -1, Follower: -1, FollowerEpoch: -1}
+		first := n.p.Fetch(a)
+		if !first.AtEnd {
+			t.Fatalf("an empty log: %+v", first)
+		}
+		n.produce(c.batch("a", 2), 1)
+		c.w.run(clock.Millisecond)
+		a.ToEnd, a.ReadOnly = first.AtEnd, true
+		if r := n.p.Fetch(a); r.HW != 0 || (r.Bytes > 0) != (id != "") {
+			t.Errorf("mutant %q: %+v", id, r)
+		}
+	}
 }

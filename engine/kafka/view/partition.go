@@ -37,6 +37,13 @@ type LogOpened struct {
 	Batches        []Batch
 }
 
+// LogSynced: a sync of a replica's log ended well; everything below End survives
+// a power failure from now on.
+type LogSynced struct {
+	TP
+	End int64
+}
+
 // Truncated: a replica removed every entry at or above To. Full means that it
 // dropped everything and starts anew at To.
 type Truncated struct {
@@ -145,6 +152,7 @@ type VolumeOffline struct {
 
 func (Appended) FactName() string        { return "append" }
 func (AppendDuplicate) FactName() string { return "duplicate" }
+func (LogSynced) FactName() string       { return "synced" }
 func (LogOpening) FactName() string      { return "opening" }
 func (LogOpened) FactName() string       { return "opened" }
 func (Truncated) FactName() string       { return "truncate" }

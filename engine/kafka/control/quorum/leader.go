@@ -128,10 +128,21 @@ func (m *Member) updateHW() {
 	}
 	slices.Sort(ends)
 	slices.Reverse(ends)
-	if hw := ends[len(ends)/2]; hw > m.le.start && hw > m.hw {
+	if hw := ends[len(ends)/2]; (hw > m.le.start || m.commitsOld(hw)) && hw > m.hw {
 		m.advance(hw, m.le.start)
 		m.wake()
 	}
+}
+
+// commitsOld is the planted bug CTL-03 (KAFKA-12619): what a majority has of earlier
+// epochs counts as committed before it has a record of this one.
+func (m *Member) commitsOld(hw int64) bool {
+	if !mutant.Enabled || m.cfg.Mutant != mutant.CTL03 || hw <= m.hw {
+		return false
+	}
+	m.h.Probe("mutant.reached")
+	m.h.Probe("mutant.infected")
+	return true
 }
 
 // armCheckQuorum starts the wait for fetches of a majority.
@@ -151,6 +162,11 @@ func (m *Member) sawFetch(i int) {
 	m.le.majority[i] = true
 	if count(m.le.majority)+1 >= m.cfg.majority() {
 		clear(m.le.majority)
+		if mutant.Enabled && m.cfg.Mutant == mutant.SynV10 { // it resigns all the same
+			m.h.Probe("mutant.reached")
+			m.h.Probe("mutant.infected")
+			return
+		}
 		m.armCheckQuorum()
 	}
 }
