@@ -42,6 +42,9 @@ func (b budget) mayLose(id engine.NodeID) (bool, string) {
 		if k != id && (!b.w.Running(k) || b.w.Paused(k)) {
 			return false, b.w.name(k) + " is down or frozen"
 		}
+		if k != id && b.w.failing[k-1] {
+			return false, "the next write of " + b.w.name(k) + " is to fail, and its process with it"
+		}
 		if k != id && b.w.plan.isBroker(int32(k)) && !b.w.serves(im, int32(k)) {
 			return false, b.w.name(k) + " is not registered and unfenced in its present life"
 		}

@@ -297,10 +297,18 @@ func (t target) FailNext(node string, what faults.Action) {
 		return k.action == what
 	}); i >= 0 {
 		t.World.FailDisk(id, 0, kinds[i].kind, 0, 1)
+		t.setFailing(id, true)
 		t.log.note(id, 0, "disk")
 		return
 	}
 	t.World.RepairDisk(id, 0)
+	t.setFailing(id, false)
+}
+
+func (t target) setFailing(id engine.NodeID, on bool) {
+	if i := int(id) - 1; i < len(t.failing) {
+		t.failing[i] = on
+	}
 }
 
 // Hold makes requests or answers of a class that a node sends wait.

@@ -40,6 +40,7 @@ type world struct {
 	held    holdTracker
 	stopped []engine.Incarnation // broker index -> the latest that was asked to stop
 	made    []bool               // broker index -> its pod was made anew, with empty volumes
+	failing []bool               // broker index -> its next append or sync is to fail, and its process with it
 	lossy   []bool               // broker index -> a power failure struck and its replicas are not all back in sync
 
 	nesting     nesting
@@ -61,7 +62,7 @@ type hooks struct {
 }
 
 func newWorld(p *Plan, o RunOptions, h hooks) *world {
-	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, lossy: make([]bool, p.Brokers), made: make([]bool, p.Brokers), stopped: make([]engine.Incarnation, p.Brokers)}
+	w := &world{plan: p, history: &history.History{}, nesting: nesting{}, failing: make([]bool, p.Brokers), lossy: make([]bool, p.Brokers), made: make([]bool, p.Brokers), stopped: make([]engine.Incarnation, p.Brokers)}
 	w.held.w = w
 	w.happen = happenings{w: w, on: p.Faults.Anchored() || o.spare > 0} // the caller of a stage may add anchors
 	w.history.Seen = w.happen.client
