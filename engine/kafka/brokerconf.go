@@ -10,6 +10,7 @@ import (
 
 	"trial/clock"
 	"trial/engine/kafka/control/configs"
+	"trial/internal/spell"
 )
 
 // Validate checks broker configurations: every key must be one that the engine
@@ -58,7 +59,7 @@ func suggest(name string) string {
 	}
 	best, dist := "", len(name)/3+1
 	for _, known := range configs.Brokers() {
-		if d := editDistance(name, known.Name); d < dist && !known.Inert {
+		if d := spell.Distance(name, known.Name); d < dist && !known.Inert {
 			best, dist = known.Name, d
 		}
 	}
@@ -66,26 +67,6 @@ func suggest(name string) string {
 		return ""
 	}
 	return "; did you mean " + best + "?"
-}
-
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diag := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diag
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diag = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // ParseSettings reads settings from lines of Kafka's properties syntax

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"trial/internal/spell"
 )
 
 // File is the content of one file and its name in messages.
@@ -252,30 +254,9 @@ func orList(words []string) string {
 func nearest(word string, known []string) string {
 	best, least := "", min(3, len(word)/3+1)
 	for _, k := range known {
-		if d := distance(word, k); d < least || strings.EqualFold(word, k) {
+		if d := spell.Distance(word, k); d < least || strings.EqualFold(word, k) {
 			best, least = k, d
 		}
 	}
 	return best
-}
-
-// distance is Levenshtein's, counting a swap of neighbours as two.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diag := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diag
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diag = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
