@@ -72,7 +72,7 @@ var Quarries = []Quarry{
 	{ID: mutant.REP09, What: "fenced and stopping replicas may join the ISR", Rules: []string{"W10", "V5"}, Difficulty: Easy},
 	{ID: mutant.REP11, What: "the leader counts the fetch of a follower that it tells to truncate", Rules: []string{"W4", "W3", "L3"}, Difficulty: Medium},
 	{ID: mutant.REP15, What: "a truncation to the log end leaves the leader epochs that start there", Rules: []string{"V4", "V10", "W19"}, Difficulty: Medium},
-	{ID: mutant.REP17, What: "the leader takes note of a fetch that failed, as of one at -1", Rules: []string{"W5", "W11", "V4"}, Added: []AddedRule{{"W4", "sees the leader count a fetch that it has refused for its leader epoch, before that keeps anybody in the ISR or the high watermark back"}}, Difficulty: Easy},
+	{ID: mutant.REP17, What: "the leader takes note of a fetch that failed, as of one at -1", Rules: []string{"W5", "W11", "V4"}, Added: []AddedRule{{"W4", "sees the leader count a fetch that it has refused for its leader epoch, before that keeps anybody in the ISR or the high watermark back"}}, Difficulty: Medium},
 	{ID: mutant.REP18, What: "a new leader lists its lagging high watermark as the latest offset", Rules: []string{"L8", "P1"}, Added: []AddedRule{{"LIN", "the linear-time form of P1: both state that the log is linearizable"}}, Difficulty: Easy},
 	{ID: mutant.REP21, What: "writes are acknowledged below min.insync.replicas", Rules: []string{"W12", "L3"}, Difficulty: Easy},
 	{ID: mutant.REP22, What: "any live replica may lead when the ISR is gone", Rules: []string{"W2", "W3", "L3"}, Difficulty: Easy},
