@@ -292,6 +292,6 @@ var tallies = [numTally]checks.Allowed{
 	tallyWeak:       {Case: "B", What: "lost", Sentence: "acks=1 promises one copy only: a leader change or crash after the acknowledgement may remove the record"},
 	tallyZero:       {Case: "A", What: "lost", Sentence: "acks=0 promises nothing once a fault or leader change touched the partition"},
 	tallyDuplicates: {Case: "H", What: "duplicated", Sentence: "a retry may append the record again without idempotence, or where an ended era took the producer state"},
-	tallyReorder:    {Case: "I", What: "reordered", Sentence: "without idempotence and with several requests in flight a retry may overtake, as may any batch where an ended era took the producer's state"},
+	tallyReorder:    {Case: "I", What: "reordered", Sentence: "without idempotence and with several requests in flight a batch may overtake one that is sent again or went to an earlier leader, as may any batch where an ended era took the producer's state"},
 	tallyRemoved:    {Case: "R", What: "lost", Sentence: "the topic was deleted"},
 }

@@ -326,11 +326,14 @@ func (j *judge) finishOrder(p *part) {
 			*h = seen{pos: pos, counter: c}
 			continue
 		}
-		if !s.idem && !s.serial && s.attempts != 1 {
+		first := &j.ops[h.pos]
+		// Sent once only, but to an earlier leader: it may lie there in a queue, be led
+		// again by that broker, and land behind what went to the leader in between.
+		overtaken := s.attempts != 1 || s.epoch < first.epoch
+		if !s.idem && !s.serial && overtaken {
 			j.add(tallyReorder, p, int64(o), s)
 			continue
 		}
-		first := &j.ops[h.pos]
 		e := &j.in.History.Events[s.comp]
 		j.r.l4.FailWith(e.Seq, e.At, p.objects(int64(o)), []string{j.event(s.inv), j.event(first.inv), j.event(first.comp), Describe(e)},
 			"reordered: %s was sent before %s but lies behind it in %s (offsets %d and %d), although the producer %s",
@@ -349,7 +352,7 @@ func orderly(o *op) string {
 		return "is idempotent"
 	}
 	if !o.serial {
-		return "sent the first of them only once"
+		return "sent the first of them only once, under the same leader epoch"
 	}
 	return "keeps one request in flight"
 }

@@ -204,6 +204,26 @@ func TestEveryRuleSpeaksAndItsNeighbourIsSilent(t *testing.T) {
 			h.Ack(p, 1)
 			h.Dump(At(b, 0), At(a, 0))
 		}},
+		{name: "L4b silent: the first waited at an earlier leader, which leads again", chg: 2, fault: checks.Kill, tell: func(h *H) {
+			o := How{Acks: -1, InFlight: 5, Attempts: 1}
+			p, q := h.Send(a, o), h.Send(b, o)
+			h.AckBy(q, 0, 5)
+			h.AckBy(p, 1, 4)
+			h.Dump(At(b, 0), At(a, 0))
+		}},
+		{name: "L4b reordered although the first went to the later leader", chg: 2, fault: checks.Kill, want: []string{"L4"}, tell: func(h *H) {
+			o := How{Acks: -1, InFlight: 5, Attempts: 1}
+			p, q := h.Send(a, o), h.Send(b, o)
+			h.AckBy(q, 0, 4)
+			h.AckBy(p, 1, 5)
+			h.Dump(At(b, 0), At(a, 0))
+		}},
+		{name: "L4b reordered to an earlier leader with one in flight", chg: 2, fault: checks.Kill, want: []string{"L4"}, tell: func(h *H) {
+			p, q := h.Send(a, Plain), h.Send(b, Plain)
+			h.AckBy(q, 0, 5)
+			h.AckBy(p, 1, 4)
+			h.Dump(At(b, 0), At(a, 0))
+		}},
 		{name: "L4b one in flight, second sent during the retry of the first", want: []string{"L4"}, tell: func(h *H) {
 			o := Plain
 			o.Attempts = 2
