@@ -12,7 +12,11 @@
 // Not here: judgement (the other packages below checks).
 package history
 
-import "trial/clock"
+import (
+	"slices"
+
+	"trial/clock"
+)
 
 // RecordID names one record for ever, independent of producer ids, epochs and
 // sequence numbers: producer instance in the upper 24 bits, counter below.
@@ -118,6 +122,9 @@ type History struct {
 // Add appends e, stamps its Seq and returns it.
 func (h *History) Add(e Event) int64 {
 	e.Seq = int64(len(h.Events))
+	if n := len(h.Events); n == cap(h.Events) {
+		h.Events = slices.Grow(h.Events, max(n, 4096)) // doubled; append alone would copy the large events some four times as often
+	}
 	h.Events = append(h.Events, e)
 	if h.Seen != nil {
 		h.Seen(e)

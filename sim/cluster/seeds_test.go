@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 )
@@ -165,6 +166,9 @@ func BenchmarkMixed(b *testing.B) {
 // benchmark reports virtual seconds a second and what a seed costs.
 func benchmark(b *testing.B, p Plan) {
 	b.ReportAllocs()
+	if os.Getenv("GOGC") == "" { // as cmd/simrun does
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
+	}
 	var virtual, events int64
 	for b.Loop() {
 		r := Run(p, RunOptions{})
