@@ -17,7 +17,8 @@ func (l *Log) Close(done func(err error)) {
 
 // Delete lets everything submitted end, renames the directory to
 // DIR.<uuid>-delete, as Kafka does, so that nothing of it can reappear under its
-// name, and removes it.
+// name, and removes it. A log that is closed or about to be goes, too: its name may
+// be used again while the node is still stopping.
 func (l *Log) Delete(done func(err error)) {
 	if l.failure != nil {
 		l.later(func() { done(ErrOffline) })
@@ -25,7 +26,7 @@ func (l *Log) Delete(done func(err error)) {
 	}
 	id := l.h.Stream("plog.delete").UUID()
 	gone := l.dir + "." + hex.EncodeToString(id[:]) + "-delete"
-	l.shut(done, func(done func(error)) {
+	remove := func(done func(error)) {
 		steps := append(l.closeSteps(nil),
 			step{fill: func(op, _ *engine.DiskOp) { op.Kind, op.Path, op.NewPath = engine.OpRename, l.dir, gone }},
 			named(engine.OpSyncDir, path.Dir(l.dir)))
@@ -36,7 +37,18 @@ func (l *Log) Delete(done func(err error)) {
 			}
 			RemoveDir(l.h, l.vol, gone, done)
 		}, steps...)
-	})
+	}
+	if l.state == closing || l.state == closed {
+		l.shut(func(err error) {
+			if err != nil {
+				done(err)
+				return
+			}
+			remove(done)
+		}, nil)
+		return
+	}
+	l.shut(done, remove)
 }
 
 // shut ends the log by a last job.

@@ -454,16 +454,23 @@ func TestCloseMakesEverythingDurable(t *testing.T) {
 }
 
 func TestDeleteLeavesNothing(t *testing.T) {
-	b := start(t, Config{SegmentBytes: 300})
-	for range 3 {
-		b.put(batch(1, 200), 0)
-	}
-	b.l.AssignEpoch(4, 3)
-	deleted := false
-	b.l.Delete(func(err error) { b.must(err); deleted = true })
-	b.h.settle()
-	if d := b.h.crash(true); !deleted || len(d.names) != 1 {
-		t.Fatalf("deleted %v, left %v", deleted, d.names)
+	for name, before := range map[string]func(b *bench){
+		"open":    func(*bench) {},
+		"closing": func(b *bench) { b.l.Close(b.must) }, // the topic goes while the broker stops
+		"closed":  func(b *bench) { b.l.Close(b.must); b.h.settle() },
+	} {
+		b := start(t, Config{SegmentBytes: 300})
+		for range 3 {
+			b.put(batch(1, 200), 0)
+		}
+		b.l.AssignEpoch(4, 3)
+		before(b)
+		deleted := false
+		b.l.Delete(func(err error) { b.must(err); deleted = true })
+		b.h.settle()
+		if d := b.h.crash(true); !deleted || len(d.names) != 1 {
+			t.Fatalf("%s: deleted %v, left %v", name, deleted, d.names)
+		}
 	}
 }
 
