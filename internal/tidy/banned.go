@@ -12,7 +12,7 @@ import (
 // clock or an unordered map there and a seed replays nothing.
 var Deterministic = []string{
 	"clock", "clock/virtual", "engine", "engine/echo", "engine/kafka/...", "client/...", "net/simnet", "disk/simdisk", "faults",
-	"checks", "checks/...", "sim", "sim/cluster", "sim/trialrun", "internal/record", "internal/record/codec", "internal/wire", "internal/must", "internal/mutant",
+	"checks", "checks/...", "sim", "sim/climate", "sim/cluster", "sim/trialrun", "internal/record", "internal/record/codec", "internal/wire", "internal/must", "internal/mutant",
 }
 
 // bannedImports have no place under a seed.

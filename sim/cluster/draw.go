@@ -11,6 +11,7 @@ import (
 	"trial/engine/kafka"
 	"trial/engine/kafka/control/configs"
 	"trial/faults"
+	"trial/sim/climate"
 )
 
 // Options are what a caller fixes of a plan; the seed draws the rest.
@@ -104,14 +105,9 @@ func Draw(seed uint64, o Options) (Plan, error) {
 }
 
 func (p *Plan) drawClimate(s *engine.Stream) {
-	us := func(lo, hi int64) clock.Duration { return clock.Duration(s.Between(lo, hi)) * clock.Microsecond }
 	p.Buggify = s.Chance(3, 4)
 	p.ELR = s.Chance(2, 3)
-	p.Net = Net{
-		Latency: us(50, 2000), Jitter: us(0, 3000), BytesPerMs: s.Between(10_000, 1_000_000),
-		TailOneIn: s.N(3) * s.Between(100, 2000), Tail: us(5_000, 200_000), TCPTimeout: clock.Ms(s.Between(4_000, 30_000)),
-	}
-	p.Disk = Disk{Latency: us(5, 100), Jitter: us(0, 300), Sync: us(200, 20_000), BytesPerMs: s.Between(50_000, 2_000_000)}
+	p.Net, p.Disk = climate.DrawNet(s), climate.DrawDisk(s)
 	p.Linger = s.Chance(1, 10)
 }
 

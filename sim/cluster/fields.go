@@ -6,12 +6,26 @@ import (
 	"strings"
 
 	"trial/clock"
+	"trial/sim/climate"
 )
 
 // field is one key=value of a plan line, bound to where its value lives.
 type field struct {
 	name string
 	ptr  any // *int64, *int32, *bool, *string, *clock.Duration
+}
+
+// bound takes the fields of a climate.
+func bound(fs []climate.Field) []field {
+	out := make([]field, len(fs))
+	for i, f := range fs {
+		if out[i].name = f.Name; f.Span != nil {
+			out[i].ptr = f.Span
+		} else {
+			out[i].ptr = f.Num
+		}
+	}
+	return out
 }
 
 // printFields prints every field: a plan hides nothing.

@@ -15,7 +15,7 @@ import (
 // play is the world under a story: a stage, the clients that the story names, and
 // the lines that it is told in.
 type play struct {
-	climate climate
+	climate storyClimate
 	s       *Stage
 	lines   lines
 	cast    cast
@@ -26,8 +26,8 @@ type play struct {
 	blocked   []oneWay
 }
 
-// climate is what a story must not depend on, and the planted bug on which it must.
-type climate struct {
+// storyClimate is what a story must not depend on, and the planted bug on which it must.
+type storyClimate struct {
 	seed    uint64
 	net     Net
 	disk    Disk

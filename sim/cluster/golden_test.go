@@ -15,7 +15,7 @@ import (
 const stories = "testdata/golden"
 
 // home is the climate in which the stories are written down.
-var home = climate{
+var home = storyClimate{
 	seed: 1,
 	net:  Net{Latency: 500 * clock.Microsecond, Jitter: 200 * clock.Microsecond, BytesPerMs: 100_000, TCPTimeout: 10 * clock.Second},
 	disk: Disk{Latency: 20 * clock.Microsecond, Jitter: 20 * clock.Microsecond, Sync: 2 * clock.Millisecond, BytesPerMs: 500_000},
@@ -94,12 +94,12 @@ func TestWrongCommandsAreToldFromRightOnes(t *testing.T) {
 	}
 }
 
-func otherClimates() []climate {
+func otherClimates() []storyClimate {
 	ms := clock.Millisecond
 	fast, slow, uneven, far := home, home, home, home
 	fast.seed, fast.net.Latency, fast.net.Jitter = 2, 50*clock.Microsecond, 0
 	slow.seed, slow.net.Latency, slow.net.Jitter, slow.disk.Sync = 3, 3*ms, 2*ms, 20*ms
 	uneven.seed, uneven.net.TailOneIn, uneven.net.Tail, uneven.disk.Jitter = 4, 50, 40*ms, 5*ms
 	far.seed, far.net.Latency, far.net.Jitter = 5, 10*ms, 10*ms
-	return []climate{fast, slow, uneven, far}
+	return []storyClimate{fast, slow, uneven, far}
 }

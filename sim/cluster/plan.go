@@ -6,6 +6,7 @@ import (
 	"trial/client/workload"
 	"trial/clock"
 	"trial/faults"
+	"trial/sim/climate"
 )
 
 // Mode says what the fault injector may do.
@@ -62,20 +63,10 @@ type Client struct {
 }
 
 // Net is the climate of the links.
-type Net struct {
-	Latency, Jitter clock.Duration // every packet: Latency plus a draw up to Jitter
-	TailOneIn       int64          // one packet in so many takes up to Tail longer; 0 never
-	Tail            clock.Duration
-	BytesPerMs      int64 // bandwidth of a link
-	TCPTimeout      clock.Duration
-}
+type Net = climate.Net
 
 // Disk is the climate of the disks.
-type Disk struct {
-	Latency, Jitter clock.Duration
-	Sync            clock.Duration // a sync takes this longer
-	BytesPerMs      int64
-}
+type Disk = climate.Disk
 
 // Clone returns a copy that shares nothing with p.
 func (p Plan) Clone() Plan {
@@ -125,15 +116,4 @@ func set(s []Setting, key, value string) []Setting {
 		}
 	}
 	return append(s, Setting{key, value})
-}
-
-func (n *Net) fields() []field {
-	return []field{
-		{"latency", &n.Latency}, {"jitter", &n.Jitter}, {"tail.one.in", &n.TailOneIn}, {"tail", &n.Tail},
-		{"bytes.per.ms", &n.BytesPerMs}, {"tcp.timeout", &n.TCPTimeout},
-	}
-}
-
-func (d *Disk) fields() []field {
-	return []field{{"latency", &d.Latency}, {"jitter", &d.Jitter}, {"sync", &d.Sync}, {"bytes.per.ms", &d.BytesPerMs}}
 }

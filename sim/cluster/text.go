@@ -29,8 +29,8 @@ func (p Plan) String() string {
 	if p.Mutant != "" {
 		line("mutant", p.Mutant)
 	}
-	line("net", printFields(p.Net.fields()))
-	line("disk", printFields(p.Disk.fields()))
+	line("net", printFields(bound(p.Net.Fields())))
+	line("disk", printFields(bound(p.Disk.Fields())))
 	for _, n := range p.Nodes {
 		line("node", n.String())
 	}
@@ -108,9 +108,9 @@ func (p *Plan) parseLine(key string, rest []string) (err error) {
 	}
 	switch key {
 	case "net":
-		return parseFields(rest, p.Net.fields())
+		return parseFields(rest, bound(p.Net.Fields()))
 	case "disk":
-		return parseFields(rest, p.Disk.fields())
+		return parseFields(rest, bound(p.Disk.Fields()))
 	case "node":
 		return p.parseNode(rest)
 	case "topic":

@@ -6,10 +6,8 @@ import (
 	"trial/checks/history"
 	"trial/client/workload"
 	"trial/clock"
-	"trial/disk/simdisk"
 	"trial/engine"
 	"trial/engine/kafka"
-	"trial/net/simnet"
 	"trial/sim"
 )
 
@@ -78,7 +76,7 @@ func newWorld(p *Plan, o RunOptions, h hooks) *world {
 		w.clients.Topics = append(w.clients.Topics, workload.Topic{Name: t.Name, Partitions: int(t.Partitions)})
 	}
 	opt := sim.Options{
-		Seed: p.Seed, Net: p.Net.climate(), Disk: p.Disk.climate(), Limits: p.Net.limits(),
+		Seed: p.Seed, Net: p.Net.Links(), Disk: p.Disk.Costs(), Limits: p.Net.Limits(),
 		EpochMs: o.epochMs, Trace: o.Trace, OnLog: o.OnLog, OnFact: h.fact, OnExit: h.exit, OnLate: h.late,
 	}
 	if p.Buggify {
@@ -177,25 +175,4 @@ func (w *world) name(id engine.NodeID) string {
 		return w.plan.Clients[i].Name
 	}
 	return "n" + itoa32(int32(id))
-}
-
-func (n *Net) climate() simnet.Climate {
-	c := simnet.Climate{Base: n.Latency, Jitter: n.Jitter, BytesPerSec: n.BytesPerMs * 1000}
-	if n.TailOneIn > 0 {
-		c.Rare, c.Slow = max(1, 10_000/n.TailOneIn), n.Tail
-	}
-	return c
-}
-
-func (n *Net) limits() simnet.Limits {
-	l := simnet.DefaultLimits()
-	l.UserTimeout = n.TCPTimeout
-	return l
-}
-
-func (d *Disk) climate() simdisk.Climate {
-	perKiB := clock.Duration(int64(clock.Millisecond) * 1024 / d.BytesPerMs)
-	cost := simdisk.Cost{Base: d.Latency, PerKiB: perKiB, Jitter: d.Jitter}
-	sync := simdisk.Cost{Base: d.Sync, PerKiB: perKiB, Jitter: d.Sync}
-	return simdisk.Climate{Write: cost, Read: cost, Sync: sync, Name: cost}
 }

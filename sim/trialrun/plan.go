@@ -4,9 +4,8 @@ import (
 	"slices"
 
 	"trial/clock"
-	"trial/disk/simdisk"
 	"trial/faults"
-	"trial/net/simnet"
+	"trial/sim/climate"
 )
 
 // Plan is everything that a run depends on: a seed expands into one, text files
@@ -34,20 +33,10 @@ type Setting struct {
 }
 
 // Net is the climate of the links.
-type Net struct {
-	Latency, Jitter clock.Duration // every packet: Latency plus a draw up to Jitter
-	TailOneIn       int64          // one packet in so many takes up to Tail longer; 0 never
-	Tail            clock.Duration
-	BytesPerMs      int64          // bandwidth of a link
-	TCPTimeout      clock.Duration // until an end that gets nothing through gives up
-}
+type Net = climate.Net
 
 // Disk is the climate of the disks.
-type Disk struct {
-	Latency, Jitter clock.Duration
-	Sync            clock.Duration // a sync takes this longer, or twice
-	BytesPerMs      int64
-}
+type Disk = climate.Disk
 
 // Knob returns the value of a knob; 0 if the system has no such knob.
 func (p *Plan) Knob(name string) int64 {
@@ -93,25 +82,4 @@ func (p Plan) Clone() Plan {
 	p.Knobs = slices.Clone(p.Knobs)
 	p.Faults = slices.Clone(p.Faults)
 	return p
-}
-
-func (n *Net) climate() simnet.Climate {
-	c := simnet.Climate{Base: n.Latency, Jitter: n.Jitter, BytesPerSec: n.BytesPerMs * 1000}
-	if n.TailOneIn > 0 {
-		c.Rare, c.Slow = max(1, 10_000/n.TailOneIn), n.Tail
-	}
-	return c
-}
-
-func (n *Net) limits() simnet.Limits {
-	l := simnet.DefaultLimits()
-	l.UserTimeout = n.TCPTimeout
-	return l
-}
-
-func (d *Disk) climate() simdisk.Climate {
-	perKiB := clock.Duration(int64(clock.Millisecond) * 1024 / d.BytesPerMs)
-	cost := simdisk.Cost{Base: d.Latency, PerKiB: perKiB, Jitter: d.Jitter}
-	sync := simdisk.Cost{Base: d.Sync, PerKiB: perKiB, Jitter: d.Sync}
-	return simdisk.Climate{Write: cost, Read: cost, Sync: sync, Name: cost}
 }

@@ -66,7 +66,7 @@ func (s *System) newRun(p Plan, o RunOptions) *run {
 			s.Name, len(r.cast.Servers), len(r.cast.Clients), p.Servers, p.Clients))
 	}
 	opt := sim.Options{
-		Seed: p.Seed, Net: p.Net.climate(), Disk: p.Disk.climate(), Limits: p.Net.limits(), Poison: true,
+		Seed: p.Seed, Net: p.Net.Links(), Disk: p.Disk.Costs(), Limits: p.Net.Limits(), Poison: true,
 		Trace: o.Trace, OnLog: o.OnLog, OnFact: r.onFact, OnExit: r.onExit,
 	}
 	if p.Buggify {

@@ -7,6 +7,7 @@ import (
 
 	"trial/clock"
 	"trial/faults"
+	"trial/sim/climate"
 )
 
 // PlanVersion is the version of the plan text that this build writes and reads.
@@ -27,8 +28,8 @@ func (p Plan) String() string {
 	if p.Mutant != "" {
 		line("mutant", p.Mutant)
 	}
-	line("net", printFields(p.Net.fields()))
-	line("disk", printFields(p.Disk.fields()))
+	line("net", printFields(p.Net.Fields()))
+	line("disk", printFields(p.Disk.Fields()))
 	for _, k := range p.Knobs {
 		line("knob", k.Name+"="+strconv.FormatInt(k.Value, 10))
 	}
@@ -91,9 +92,9 @@ func (s *System) ParsePlan(text string) (Plan, error) {
 func (s *System) parseLine(p *Plan, key string, rest []string) (err error) {
 	switch key {
 	case "net":
-		return parseFields(rest, p.Net.fields())
+		return parseFields(rest, p.Net.Fields())
 	case "disk":
-		return parseFields(rest, p.Disk.fields())
+		return parseFields(rest, p.Disk.Fields())
 	}
 	if len(rest) != 1 {
 		return fmt.Errorf("it takes one value, not %d", len(rest))
@@ -146,42 +147,20 @@ func number(v string) (int, error) {
 	return int(n), nil
 }
 
-// field is one key=value of a plan line, bound to where its value lives: a span
-// or a number.
-type field struct {
-	name string
-	span *clock.Duration
-	num  *int64
-}
-
-func (n *Net) fields() []field {
-	return []field{
-		{name: "latency", span: &n.Latency}, {name: "jitter", span: &n.Jitter}, {name: "tail.one.in", num: &n.TailOneIn},
-		{name: "tail", span: &n.Tail}, {name: "bytes.per.ms", num: &n.BytesPerMs}, {name: "tcp.timeout", span: &n.TCPTimeout},
-	}
-}
-
-func (d *Disk) fields() []field {
-	return []field{
-		{name: "latency", span: &d.Latency}, {name: "jitter", span: &d.Jitter}, {name: "sync", span: &d.Sync},
-		{name: "bytes.per.ms", num: &d.BytesPerMs},
-	}
-}
-
-func printFields(fs []field) string {
+func printFields(fs []climate.Field) string {
 	words := make([]string, len(fs))
 	for i, f := range fs {
-		if f.span != nil {
-			words[i] = f.name + "=" + f.span.String()
+		if f.Span != nil {
+			words[i] = f.Name + "=" + f.Span.String()
 		} else {
-			words[i] = f.name + "=" + strconv.FormatInt(*f.num, 10)
+			words[i] = f.Name + "=" + strconv.FormatInt(*f.Num, 10)
 		}
 	}
 	return strings.Join(words, " ")
 }
 
 // parseFields reads key=value words into fs. Keys that are missing keep what they had.
-func parseFields(words []string, fs []field) error {
+func parseFields(words []string, fs []climate.Field) error {
 	for _, w := range words {
 		name, value, ok := strings.Cut(w, "=")
 		if !ok {
@@ -194,18 +173,18 @@ func parseFields(words []string, fs []field) error {
 	return nil
 }
 
-func setField(fs []field, name, value string) (err error) {
+func setField(fs []climate.Field, name, value string) (err error) {
 	var names []string
 	for _, f := range fs {
-		names = append(names, f.name)
-		if f.name != name {
+		names = append(names, f.Name)
+		if f.Name != name {
 			continue
 		}
-		if f.span != nil {
-			*f.span, err = clock.Parse(value)
+		if f.Span != nil {
+			*f.Span, err = clock.Parse(value)
 			return err
 		}
-		if *f.num, err = strconv.ParseInt(value, 10, 64); err != nil {
+		if *f.Num, err = strconv.ParseInt(value, 10, 64); err != nil {
 			err = fmt.Errorf("%q is not a whole number of 64 bits", value)
 		}
 		return err
