@@ -52,27 +52,7 @@ func TestMutantIDM08Overtakes(t *testing.T) {
 		t.Skip("needs the build tag mutants")
 	}
 	for _, id := range []string{"", mutant.IDM08} {
-		w := newWorld(t, 14, 1)
-		top := w.cluster.create("t", 1)
-		first := true
-		w.cluster.fault = func(_ *broker, req kmsg.Request) fault {
-			if _, ok := req.(*kmsg.ProduceRequest); ok && first {
-				first = false
-				return refuse
-			}
-			return none
-		}
-		cfg := client.DefaultProducerConfig(w.cluster.bootstrap()...)
-		cfg.BatchSize, cfg.Linger, cfg.Mutant = 0, 0, id
-		cfg.DeliveryTimeout = 40 * clock.Second
-		r := startProducer(w, cfg)
-		r.h.event(0, func() {
-			for range 3 {
-				r.send("t", 0)
-			}
-		})
-		r.finish(3, clock.Instant(clock.Minute))
-		r.judge(top, true, once)
+		w, r := refuseFirstBatch(t, func(cfg *client.ProducerConfig) { cfg.Mutant = id })
 		lost := r.msgs[0].r.Outcome != history.OK
 		if lost != (id != "") || (w.probes["mutant.infected"] > 0) != (id != "") {
 			t.Errorf("mutant %q: the first batch %v, probes %v", id, r.msgs[0].r.Outcome, w.probes)

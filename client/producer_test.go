@@ -476,32 +476,40 @@ func TestModelThatForgetsBatchesIsCaught(t *testing.T) {
 	}
 }
 
+// refuseFirstBatch sends three batches of an idempotent producer at once to a broker
+// that refuses the first one, and waits until all are decided.
+func refuseFirstBatch(t *testing.T, tune func(cfg *client.ProducerConfig)) (*world, *produceRun) {
+	w := newWorld(t, 14, 1)
+	top := w.cluster.create("t", 1)
+	first := true
+	w.cluster.fault = func(_ *broker, req kmsg.Request) fault {
+		if _, ok := req.(*kmsg.ProduceRequest); ok && first {
+			first = false
+			return refuse
+		}
+		return none
+	}
+	cfg := client.DefaultProducerConfig(w.cluster.bootstrap()...)
+	cfg.BatchSize, cfg.Linger = 0, 0
+	cfg.DeliveryTimeout = 40 * clock.Second
+	tune(&cfg)
+	r := startProducer(w, cfg)
+	r.h.event(0, func() {
+		for range 3 {
+			r.send("t", 0)
+		}
+	})
+	r.finish(3, clock.Instant(clock.Minute))
+	r.judge(top, true, once)
+	return w, r
+}
+
 // What FirstBatchAlone is for (KAFKA-14359): a broker without state takes any
 // sequence, so the second batch lands although the first one was refused, and
 // the first one is then out of order for ever.
 func TestFirstBatchAloneIsNotOvertaken(t *testing.T) {
 	for _, alone := range []bool{false, true} {
-		w := newWorld(t, 14, 1)
-		top := w.cluster.create("t", 1)
-		first := true
-		w.cluster.fault = func(_ *broker, req kmsg.Request) fault {
-			if _, ok := req.(*kmsg.ProduceRequest); ok && first {
-				first = false
-				return refuse
-			}
-			return none
-		}
-		cfg := client.DefaultProducerConfig(w.cluster.bootstrap()...)
-		cfg.BatchSize, cfg.Linger, cfg.FirstBatchAlone = 0, 0, alone
-		cfg.DeliveryTimeout = 40 * clock.Second
-		r := startProducer(w, cfg)
-		r.h.event(0, func() {
-			for i := 0; i < 3; i++ {
-				r.send("t", 0)
-			}
-		})
-		r.finish(3, clock.Instant(clock.Minute))
-		r.judge(top, true, once)
+		_, r := refuseFirstBatch(t, func(cfg *client.ProducerConfig) { cfg.FirstBatchAlone = alone })
 		if got := r.msgs[0].r.Outcome; (got == history.OK) != alone {
 			t.Errorf("first batch alone: %v, its outcome %v", alone, got)
 		}
