@@ -39,13 +39,13 @@ func (l *Log) Delete(done func(err error)) {
 		}, steps...)
 	}
 	if l.state == closing || l.state == closed {
-		l.shut(func(err error) {
+		l.Close(func(err error) { // waits for the one before
 			if err != nil {
 				done(err)
 				return
 			}
 			remove(done)
-		}, nil)
+		})
 		return
 	}
 	l.shut(done, remove)
